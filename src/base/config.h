@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * config.h - what a model file says about itself, whatever its container.
+ *
+ * Keys and tensor names are GGUF's, without the architecture's prefix for keys
+ * that have one: ".block_count" means "llama.block_count" in a llama file.  A
+ * loader of another container translates its names to these.
+ *
+ * Everything here is borrowed from the loader and lives as long as the model.
+ */
+#ifndef MLCI_CONFIG_H
+#define MLCI_CONFIG_H
+
+#include "base.h"
+#include "format.h"
+
+typedef struct mlci_text { const char *p; size_t n; } mlci_text;
+
+typedef enum mlci_value_type {
+    MLCI_VALUE_UINT, MLCI_VALUE_INT, MLCI_VALUE_FLOAT, MLCI_VALUE_BOOL,
+    MLCI_VALUE_TEXT, MLCI_VALUE_ARRAY
+} mlci_value_type;
+
+typedef struct mlci_value {
+    mlci_value_type type;
+    uint64_t  u;           /* UINT, BOOL; ARRAY: number of items             */
+    int64_t   i;           /* INT                                            */
+    double    f;           /* FLOAT                                          */
+    mlci_text text;        /* TEXT                                           */
+    mlci_value_type item;  /* ARRAY: type of its items                       */
+    uint32_t  item_bytes;  /* ARRAY: size of one item, 0 for texts           */
+    const unsigned char *items;  /* ARRAY: little-endian, unaligned; texts as
+                                    a u64 length and the bytes each          */
+} mlci_value;
+
+/* One tensor of the file.  dims[0] is the number of rows, dims[1] of columns
+ * (the contiguous ones); a vector has rank 1 and its length in dims[0]. */
+typedef struct mlci_tensor {
+    mlci_text   name;
+    mlci_format format;
+    uint32_t    rank;
+    uint64_t    dims[4];
+    uint64_t    offset;    /* in the file                                    */
+    uint64_t    n_bytes;
+} mlci_tensor;
+
+typedef struct mlci_config {
+    const void *impl;
+    mlci_text   arch;
+    bool (*find)(const void *impl, const char *key, size_t n, mlci_value *out);
+    const mlci_tensor *(*tensor)(const void *impl, const char *name, size_t n);
+} mlci_config;
+
+/* Typed look-ups.  A missing key gives the default, or an error if there is
+ * none (the _need forms); a key of another type or out of range is an error. */
+bool mlci_config_find(const mlci_config *c, const char *key, mlci_value *out);
+mlc_status mlci_config_u32(const mlci_config *c, const char *key,
+                           uint32_t least, uint32_t most, uint32_t *v,
+                           mlc_error *err);
+mlc_status mlci_config_u32_or(const mlci_config *c, const char *key,
+                              uint32_t least, uint32_t most, uint32_t missing,
+                              uint32_t *v, mlc_error *err);
+mlc_status mlci_config_float_or(const mlci_config *c, const char *key,
+                                double missing, float *v, mlc_error *err);
+mlc_status mlci_config_bool_or(const mlci_config *c, const char *key,
+                               bool missing, bool *v, mlc_error *err);
+/* An absent text gives an empty one. */
+mlc_status mlci_config_text(const mlci_config *c, const char *key, mlci_text *v,
+                            mlc_error *err);
+
+const mlci_tensor *mlci_config_tensor(const mlci_config *c, const char *name);
+
+static inline bool mlci_text_is(mlci_text t, const char *s)
+{
+    size_t i = 0;
+
+    while (i < t.n && s[i] != 0 && s[i] == t.p[i])
+        i++;
+    return i == t.n && s[i] == 0;
+}
+
+#endif

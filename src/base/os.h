@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * os.h - the one page that names the operating system: mapping, pages,
+ * threads, clock.  os_posix.c is Linux, Android, macOS and iOS.
+ *
+ * Every function may be called from any thread.  Those that return int give 0
+ * or the system's error number.
+ */
+#ifndef MLCI_OS_H
+#define MLCI_OS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- files ---------------------------------------------------------------- */
+
+typedef struct mlci_file {
+    const unsigned char *data;  /* the mapping, or NULL for an empty file     */
+    uint64_t             size;
+    int                  fd;
+} mlci_file;
+
+int  mlci_os_map(mlci_file *file, const char *path);
+void mlci_os_unmap(mlci_file *file);
+/* Read exactly n bytes at offset; past the end is an error. */
+int  mlci_os_read_at(const mlci_file *file, uint64_t offset, void *buf, size_t n);
+int  mlci_os_open(mlci_file *file, const char *path);  /* no mapping */
+/* The pages between these bytes of a file mapping will not be needed soon:
+ * they leave resident memory and come back from the file when touched. */
+void mlci_os_release(const void *p, size_t n);
+void mlci_os_will_need(const void *p, size_t n);
+
+/* ---- memory ---------------------------------------------------------------- */
+
+/* Zeroed pages, huge where the system has them; NULL when it refuses. */
+void *mlci_os_pages(size_t n);
+void  mlci_os_pages_free(void *p, size_t n);
+uint64_t mlci_os_memory_total(void);
+uint64_t mlci_os_peak_rss(void);
+
+/* ---- threads ---------------------------------------------------------------- */
+
+/* Lives as long as the thread: it must be joined. */
+typedef struct mlci_thread {
+    void (*run)(void *arg);
+    void  *arg;
+    void  *id;
+} mlci_thread;
+typedef struct mlci_mutex  { _Alignas(16) unsigned char impl[64]; } mlci_mutex;
+typedef struct mlci_cond   { _Alignas(16) unsigned char impl[64]; } mlci_cond;
+
+int  mlci_os_thread_start(mlci_thread *t, void (*run)(void *arg), void *arg);
+void mlci_os_thread_join(mlci_thread *t);
+void mlci_os_yield(void);
+uint32_t mlci_os_cpu_count(void);  /* that this process may use, at least 1 */
+
+int  mlci_os_mutex_init(mlci_mutex *m);
+void mlci_os_mutex_reset(mlci_mutex *m);
+void mlci_os_lock(mlci_mutex *m);
+void mlci_os_unlock(mlci_mutex *m);
+int  mlci_os_cond_init(mlci_cond *c);
+void mlci_os_cond_reset(mlci_cond *c);
+void mlci_os_wait(mlci_cond *c, mlci_mutex *m);
+/* false when the clock has passed deadline (mlci_os_now_us) first. */
+bool mlci_os_wait_until(mlci_cond *c, mlci_mutex *m, int64_t deadline_us);
+void mlci_os_wake_all(mlci_cond *c);
+
+/* ---- clock and the rest ------------------------------------------------------ */
+
+int64_t mlci_os_now_us(void);      /* monotonic */
+int64_t mlci_os_unix_time(void);   /* seconds since 1970, UTC */
+typedef struct mlci_date {
+    int year, month, day, hour, minute, second, weekday, yearday;
+} mlci_date;
+/* Broken-down local time of "seconds since 1970 in local time" (t >= 0), or of
+ * the current moment (t < 0). */
+void mlci_os_date(int64_t t, mlci_date *date);
+uint64_t mlci_os_random(void);     /* for seeds */
+/* Append ": what the system calls it" to a text. */
+void mlci_os_error_text(int os_error, char *buf, size_t cap);
+
+#endif
