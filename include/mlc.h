@@ -544,6 +544,25 @@ MLC_API mlc_status mlc_template_render(mlc_template *t, const char *vars,
  */
 MLC_API void mlc_template_close(mlc_template *t);
 
+/*
+ * mlc_model_prompt - the prompt text that a chat-completion request becomes:
+ * its messages and options through the model's chat template (or the request's
+ * own "chat_template").  add_generation_prompt is true unless the request says
+ * otherwise; members of "chat_template_kwargs" and members of the request that
+ * are no sampling option are variables of the template.
+ *
+ *   json     [n_json] the request; borrowed for the call.
+ *   buf      [cap] receives the text and a NUL; may be NULL if cap is 0.
+ *   n_bytes  receives the length, also on MLC_ETOOSMALL (buf then holds nothing).
+ *
+ * Errors: MLC_EINVAL (err->text names the field, or is the template's message),
+ * MLC_EFORMAT, MLC_EUNSUPPORTED (no template), MLC_ENOMEM, MLC_ETOOSMALL.
+ * thread:any alloc:yes block:no since:0
+ */
+MLC_API mlc_status mlc_model_prompt(const mlc_model *model, const char *json,
+                                    size_t n_json, char *buf, size_t cap,
+                                    size_t *n_bytes, mlc_error *err);
+
 /* ------------------------------------------------------------------------ */
 /* Session: sequences and batches of rows                                    */
 /* ------------------------------------------------------------------------ */

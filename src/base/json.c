@@ -350,6 +350,42 @@ const char *mlci_json_type_name(const mlci_json *v)
     return v == NULL ? "nothing" : names[v->type];
 }
 
+/* Without recursion: down to the first item, along to the next, up at the end. */
+void mlci_json_write(const mlci_json *top, mlci_buf *out)
+{
+    static const char *const words[] = { "null", "false", "true" };
+    const mlci_json *v = top;
+
+    while (v != NULL) {
+        if (v->key != NULL && v != top) {
+            mlci_buf_json_string(out, v->key, v->key_bytes);
+            mlci_buf_char(out, ':');
+        }
+        if (v->type <= MLCI_JSON_TRUE)
+            mlci_buf_text(out, words[v->type]);
+        else if (v->type == MLCI_JSON_NUMBER)
+            mlci_buf_put(out, v->text, v->text_bytes);
+        else if (v->type == MLCI_JSON_STRING)
+            mlci_buf_json_string(out, v->text, v->text_bytes);
+        else
+            mlci_buf_char(out, v->type == MLCI_JSON_ARRAY ? '[' : '{');
+        if (v->items != NULL) {
+            v = v->items;
+            continue;
+        }
+        if (v->type >= MLCI_JSON_ARRAY)
+            mlci_buf_char(out, v->type == MLCI_JSON_ARRAY ? ']' : '}');
+        while (v != top && v->next == NULL) {
+            v = v->parent;
+            mlci_buf_char(out, v->type == MLCI_JSON_ARRAY ? ']' : '}');
+        }
+        if (v == top)
+            return;
+        mlci_buf_char(out, ',');
+        v = v->next;
+    }
+}
+
 void mlci_json_path(const mlci_json *v, char *buf, size_t cap)
 {
     const mlci_json *chain[MLCI_JSON_DEPTH + 1];

@@ -14,6 +14,7 @@
 #define MLCI_JSON_H
 
 #include "arena.h"
+#include "buf.h"
 
 enum { MLCI_JSON_DEPTH = 200 };
 
@@ -47,6 +48,9 @@ bool mlci_json_number(const mlci_json *v, double *out);
 bool mlci_json_integer(const mlci_json *v, int64_t *out); /* also "3.0" and "1e2" */
 
 const char *mlci_json_type_name(const mlci_json *v);      /* "a string", ... */
+
+/* Append the value as JSON text. */
+void mlci_json_write(const mlci_json *v, mlci_buf *out);
 
 /* The path of a value from its root: "messages[2].content"; cut to fit. */
 void mlci_json_path(const mlci_json *v, char *buf, size_t cap);

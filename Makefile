@@ -1,0 +1,73 @@
+# libmlc: make | test | asan | tsan | fuzz | lint | check-abi | bench | one | install
+#
+# Needs a C compiler, cJSON and PCRE2 (Debian: libcjson-dev libpcre2-dev); libedit
+# if it is there.  B is the build folder, DESTDIR and PREFIX say where to install.
+CC      ?= cc
+AR      ?= ar
+B       ?= build
+PREFIX  ?= /usr/local
+CFLAGS  ?= -O2 -g
+VERSION  = 0.1.0
+SOVER    = 0
+
+include mk/arch.mk
+include mk/rules.mk
+
+LIB_SRC := $(wildcard src/base/*.c src/load/*.c src/text/*.c src/compiler/*.c \
+             src/runtime/*.c src/model/*.c src/engine/*.c src/api/*.c \
+             src/backend/cpu/*.c models/*.c)
+KER_SRC := $(filter-out $(OTHER_TIERS),$(wildcard kernels/*/*.c))
+CLI_SRC := $(wildcard src/cli/*.c)
+LIB_OBJ := $(LIB_SRC:%.c=$B/%.o) $(KER_SRC:%.c=$B/%.o)
+CLI_OBJ := $(CLI_SRC:%.c=$B/%.o)
+
+.PHONY: all
+all: $B/libmlc.a $B/libmlc.so.$(SOVER) $B/mlc $B/kernels.txt
+	@cat $B/kernels.txt
+
+$B/libmlc.a: $(LIB_OBJ)
+	$(QUIET_AR)rm -f $@ && $(AR) rcs $@ $^
+
+$B/libmlc.so.$(SOVER): $(LIB_OBJ) $B/exports.map
+	$(QUIET_LD)$(CC) $(LDFLAGS) -shared -Wl,-soname,libmlc.so.$(SOVER) -Wl,--no-undefined \
+	    -Wl,--version-script=$B/exports.map -o $@ $(LIB_OBJ) $(LIBS)
+	$(QUIET)ln -sf libmlc.so.$(SOVER) $B/libmlc.so
+
+$B/mlc: $(CLI_OBJ) $B/libmlc.a
+	$(QUIET_LD)$(CC) $(LDFLAGS) -o $@ $(CLI_OBJ) $B/libmlc.a $(LIBS) $(CLI_LIBS)
+
+# The export list is exports.txt; the linkers' forms are made from it.
+$B/exports.map $B/exports.macos $B/exports.def: exports.txt tools/exports.sh
+	$(QUIET)mkdir -p $(@D) && sh tools/exports.sh $(suffix $@) exports.txt > $@
+
+# Number and size of the kernels, against a cap (DESIGN.md).
+$B/kernels.txt: $(filter $B/kernels/%,$(LIB_OBJ)) tools/kernel_sizes.sh
+	$(QUIET)sh tools/kernel_sizes.sh $(filter %.o,$^) > $@
+
+include mk/test.mk
+
+.PHONY: install
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include
+	install -m 755 $B/mlc $(DESTDIR)$(PREFIX)/bin/mlc
+	install -m 755 $B/libmlc.so.$(SOVER) $(DESTDIR)$(PREFIX)/lib/libmlc.so.$(SOVER)
+	ln -sf libmlc.so.$(SOVER) $(DESTDIR)$(PREFIX)/lib/libmlc.so
+	install -m 644 $B/libmlc.a $(DESTDIR)$(PREFIX)/lib/libmlc.a
+	install -m 644 include/mlc.h $(DESTDIR)$(PREFIX)/include/mlc.h
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' mk/mlc.pc.in \
+	    > $(DESTDIR)$(PREFIX)/lib/pkgconfig/mlc.pc
+
+# All of the library but the kernels as one file: what embedders may drop in, and
+# proof that no two files use the same static name.
+.PHONY: one
+one: $B/mlc_one.o
+$B/mlc_one.c: $(LIB_SRC)
+	$(QUIET)mkdir -p $(@D) && printf '#include "$(CURDIR)/%s"\n' $(LIB_SRC) > $@
+$B/mlc_one.o: $B/mlc_one.c
+	$(CC) $(CORE) -D_GNU_SOURCE -c -o $@ $<
+
+.PHONY: clean
+clean:
+	rm -rf $B
+
+-include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d)

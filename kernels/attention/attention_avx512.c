@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * attention_avx512.c - attention.h for the tier.
+ */
+#include "attention_simd.h"
+
+ATTENTION_TABLE(mlci_attention_avx512);

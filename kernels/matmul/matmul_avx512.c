@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * matmul_avx512.c - matmul.h for the tier.
+ */
+#define MZ_VNNI 0
+#include "matmul_zmm.h"
+
+MZ_TABLE(mlci_matmul_avx512);

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * rows_neon.c - rows.h for the tier.
+ */
+#include "rows_simd.h"
+
+ROWS_TABLE(mlci_rows_neon);

@@ -1,0 +1,33 @@
+# Compiling.  V=1 shows the commands.
+WARN = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
+       -Wmissing-prototypes -Wvla -Wno-format-truncation -Werror
+# Kernels are about instructions: conversions there are meant.
+KERNEL_WARN = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wvla -Werror
+# Products and sums round separately unless a kernel asks for a fused one: results
+# must not depend on the compiler's taste.
+CORE = $(CFLAGS) $(EXTRA) -std=c11 -D_POSIX_C_SOURCE=200809L -ffp-contract=off -fPIC \
+       -fvisibility=hidden -MMD -MP $(PKG_CFLAGS)
+
+PKG_CONFIG ?= pkg-config
+PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags libpcre2-8 libcjson 2>/dev/null)
+PCRE2_LIBS := $(or $(shell $(PKG_CONFIG) --libs libpcre2-8 2>/dev/null),-lpcre2-8)
+CJSON_LIBS := $(or $(shell $(PKG_CONFIG) --libs libcjson 2>/dev/null),-lcjson)
+LIBS        = $(PCRE2_LIBS) -lpthread -lm
+HAVE_EDIT  := $(shell $(PKG_CONFIG) --exists libedit 2>/dev/null && echo 1)
+EDIT_LIBS  := $(if $(HAVE_EDIT),$(shell $(PKG_CONFIG) --libs libedit))
+CLI_LIBS    = $(CJSON_LIBS) $(EDIT_LIBS)
+
+QUIET    = $(if $(V),,@)
+QUIET_CC = $(if $(V),,@echo "  CC  $<";)
+QUIET_AR = $(if $(V),,@echo "  AR  $@";)
+QUIET_LD = $(if $(V),,@echo "  LD  $@";)
+
+$B/kernels/%.o: kernels/%.c
+	$(QUIET_CC)mkdir -p $(@D) && $(CC) $(CORE) -O3 $(KERNEL_WARN) $(ISA) -c -o $@ $<
+
+$B/src/cli/%.o: src/cli/%.c
+	$(QUIET_CC)mkdir -p $(@D) && $(CC) $(CORE) $(WARN) $(if $(HAVE_EDIT),-DCLI_LIBEDIT=1) \
+	    -c -o $@ $<
+
+$B/%.o: %.c
+	$(QUIET_CC)mkdir -p $(@D) && $(CC) $(CORE) $(WARN) -c -o $@ $<

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * models.c - the table of architectures, and what they share.
+ */
+#include "models.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    const char *arch;
+    mlc_status (*build)(mlci_module *m, mlci_decoder *d);
+} ml_table[] = {
+    { "llama", mlci_model_llama },
+    { "qwen2", mlci_model_qwen2 },
+    { "gemma3", mlci_model_gemma3 },
+};
+
+enum { ML_MAX_LAYERS = 1024, ML_MAX_WIDTH = 1 << 20, ML_MAX_HEADS = 4096,
+       ML_MAX_CONTEXT = 1 << 28 };
+
+/* Position scaling that is only a factor; what needs more is refused by name.
+ * (Llama 3's scaling comes as the tensor rope_freqs.weight.) */
+static mlc_status ml_rope(mlci_module *m, mlci_decoder *d)
+{
+    const mlci_config *c = m->config;
+    mlci_text type;
+    float factor;
+    mlc_status st;
+
+    st = mlci_config_u32_or(c, ".rope.dimension_count", 2, d->head_dim, d->head_dim,
+                            &d->rope.dims, m->err);
+    if (st == MLC_OK)
+        st = mlci_config_float_or(c, ".rope.freq_base", 10000, &d->rope.base, m->err);
+    if (st == MLC_OK)
+        st = mlci_config_float_or(c, ".rope.scaling.factor", 1, &factor, m->err);
+    if (st == MLC_OK)
+        st = mlci_config_text(c, ".rope.scaling.type", &type, m->err);
+    if (st != MLC_OK)
+        return st;
+    if (type.n > 0 && !mlci_text_is(type, "none") && !mlci_text_is(type, "linear"))
+        return mlci_fail(m->err, MLC_EUNSUPPORTED, 0, "rope scaling \"%.*s\" is "
+                         "unsupported (none and linear are)",
+                         (int)mlci_min(type.n, 40), type.p);
+    d->rope.factor = mlci_text_is(type, "linear") ? factor : 1;
+    if (!(d->rope.base > 0) || !(d->rope.factor > 0))
+        return mlci_fail(m->err, MLC_EFORMAT, 0, "rope base and factor must be positive");
+    return MLC_OK;
+}
+
+static mlc_status ml_read(mlci_module *m, mlci_decoder *d)
+{
+    const mlci_config *c = m->config;
+    const mlci_tensor *embd = mlci_config_tensor(c, "token_embd.weight");
+    uint32_t experts;
+    mlc_status st;
+
+    memset(d, 0, sizeof *d);
+    st = mlci_config_u32(c, ".block_count", 1, ML_MAX_LAYERS, &d->n_layers, m->err);
+    if (st == MLC_OK)
+        st = mlci_config_u32(c, ".embedding_length", 1, ML_MAX_WIDTH, &d->width, m->err);
+    if (st == MLC_OK)
+        st = mlci_config_u32(c, ".feed_forward_length", 1, ML_MAX_WIDTH, &d->ffn, m->err);
+    if (st == MLC_OK)
+        st = mlci_config_u32(c, ".attention.head_count", 1, ML_MAX_HEADS, &d->n_heads,
+                             m->err);
+    if (st == MLC_OK)
+        st = mlci_config_u32_or(c, ".attention.head_count_kv", 1, d->n_heads, d->n_heads,
+                                &d->n_kv_heads, m->err);
+    if (st == MLC_OK)
+        st = mlci_config_u32_or(c, ".attention.key_length", 2, ML_MAX_WIDTH,
+                                d->width / d->n_heads, &d->head_dim, m->err);
+    if (st == MLC_OK)
+        st = mlci_config_u32_or(c, ".context_length", 1, ML_MAX_CONTEXT, 4096,
+                                &d->context, m->err);
+    if (st == MLC_OK)
+        st = mlci_config_float_or(c, ".attention.layer_norm_rms_epsilon", 1e-5, &d->eps,
+                                  m->err);
+    if (st == MLC_OK)
+        st = mlci_config_u32_or(c, ".expert_count", 0, 1 << 16, 0, &experts, m->err);
+    if (st != MLC_OK)
+        return st;
+    if (experts > 0)
+        return mlci_fail(m->err, MLC_EUNSUPPORTED, 0,
+                         "mixture of experts (%u experts) is unsupported", experts);
+    if (d->n_heads % d->n_kv_heads != 0)
+        return mlci_fail(m->err, MLC_EFORMAT, 0, "%u heads cannot share %u key heads",
+                         d->n_heads, d->n_kv_heads);
+    if (d->head_dim == 0 || d->head_dim % 2 != 0 || d->head_dim > 1024)
+        return mlci_fail(m->err, MLC_EUNSUPPORTED, 0, "head size %u is unsupported",
+                         d->head_dim);
+    if (embd == NULL || embd->rank != 2 || embd->dims[0] > 1 << 24)
+        return mlci_fail(m->err, MLC_EFORMAT, 0,
+                         "tensor token_embd.weight: missing or not a matrix");
+    d->vocab = (uint32_t)embd->dims[0];
+    return ml_rope(m, d);
+}
+
+mlc_status mlci_decoder_read(mlci_module *m, mlci_decoder *d)
+{
+    mlc_status st = m->status;
+
+    if (st == MLC_OK)
+        st = ml_read(m, d);
+    m->status = st;
+    m->vocab_size = d->vocab;
+    m->width = d->width;
+    return st;
+}
+
+uint32_t mlci_decoder_head(mlci_module *m, const mlci_decoder *d, uint32_t x)
+{
+    const char *head = mlci_has_tensor(m, "output.weight", 0) ? "output.weight"
+                                                              : "token_embd.weight";
+
+    x = mlci_take(m, x, m->logit_rows);
+    x = mlci_rms_norm(m, x, mlci_vector(m, "output_norm.weight", 0, d->width), d->eps);
+    return mlci_matmul(m, x, mlci_weight(m, head, 0, d->vocab, d->width));
+}
+
+mlc_status mlci_model_build(mlci_module *m, mlci_decoder *d)
+{
+    char known[128] = "";
+    size_t n = 0;
+
+    for (size_t i = 0; i < sizeof ml_table / sizeof *ml_table; i++) {
+        if (mlci_text_is(m->config->arch, ml_table[i].arch))
+            return ml_table[i].build(m, d);
+        n += (size_t)snprintf(known + n, sizeof known - n, "%s%s", i > 0 ? ", " : "",
+                              ml_table[i].arch);
+    }
+    if (m->config->arch.n == 0)
+        return mlci_module_fail(m, MLC_EFORMAT, "key general.architecture: missing");
+    return mlci_module_fail(m, MLC_EUNSUPPORTED, "architecture \"%.*s\" is unknown: "
+                            "this library has %s", (int)mlci_min(m->config->arch.n, 60),
+                            m->config->arch.p, known);
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cpu.h - the CPU backend, seen from inside.
+ *
+ * A run is one function on all threads of the pool: each thread goes through the
+ * plan's calls and does its share, with a barrier behind every call.
+ */
+#ifndef MLCI_CPU_H
+#define MLCI_CPU_H
+
+#include "../../../kernels/attention/attention.h"
+#include "../../../kernels/matmul/matmul.h"
+#include "../../../kernels/rows/rows.h"
+#include "../../base/pool.h"
+#include "../../runtime/backend.h"
+#include "../../runtime/device.h"
+
+/* The kernels of a tier. */
+typedef struct mlci_cpu_kernels {
+    const mlci_row_kernels       *rows;
+    const mlci_matmul_kernels    *matmul;
+    const mlci_attention_kernels *attention;
+} mlci_cpu_kernels;
+
+const mlci_cpu_kernels *mlci_cpu_kernels_of(mlci_tier tier);
+
+/* A weight or vector of the module, ready for kernels. */
+typedef struct cpu_weight {
+    mlci_packed    packed;    /* data NULL if the matrix is only looked up     */
+    const uint8_t *rows;      /* looked up: the file's rows                    */
+    size_t         row_bytes;
+    const float   *vector;
+} cpu_weight;
+
+struct mlci_weights {
+    mlc_context       *ctx;
+    const mlci_module *module;
+    const mlci_plan   *plan;
+    const mlci_cpu_kernels *kernels;
+    cpu_weight        *nodes;          /* [module->n_nodes]                    */
+    uint8_t           *blob;           /* all panels and vectors               */
+    size_t             blob_bytes;
+    float             *frequencies[MLCI_MAX_ROPES];
+};
+
+typedef struct cpu_thread {
+    void  *matmul, *attention;         /* scratch of the kernels               */
+    float *tile;                       /* products of one unit                 */
+    float *row;                        /* a normed row                         */
+    mlci_acts acts;                    /* own prepared rows, for one or two    */
+} cpu_thread;
+
+struct mlci_program {
+    mlci_weights  *weights;
+    mlci_bounds    bounds;
+    uint8_t       *blob;               /* slots and scratch                    */
+    size_t         blob_bytes;
+    float        **values;             /* [n_nodes] where a node's value lies  */
+    mlci_acts      acts;               /* shared prepared rows                 */
+    float         *part_acc;           /* attention in chunks: partial results */
+    mlci_att_part *parts;
+    uint32_t       max_chunks;
+    cpu_thread    *threads;
+    uint32_t       n_threads;
+    const mlci_step *step;             /* of the run                           */
+    float         *result;             /* all rows of logits                   */
+    atomic_bool    canceled[2];        /* seen at this call and the one before */
+    bool           stopped;
+    mlci_kv_layout *layouts;           /* [n_calls] for attention and heads    */
+};
+
+/* One thread's part of a call.  n: rows of the step or of the logits. */
+typedef struct cpu_job {
+    mlci_program    *p;
+    const mlci_step *step;
+    const mlci_call *call;
+    mlci_team       *team;
+    uint32_t         thread;
+} cpu_job;
+
+void cpu_run_matmul(const cpu_job *j);
+void cpu_run_attention(const cpu_job *j);
+void cpu_run_embed(const cpu_job *j);
+void cpu_run_rope_table(const cpu_job *j);
+void cpu_run_norm_add(const cpu_job *j);
+void cpu_run_simple(const cpu_job *j);
+
+/* Panels that a matmul computes before its epilogue: heads must be whole. */
+uint32_t cpu_unit_panels(const mlci_call *c);
+
+/* program.c: the entries of the backend's table */
+mlc_status cpu_program_open(mlci_weights *w, const mlci_bounds *bounds,
+                            mlci_program **out, mlc_error *err);
+void       cpu_program_close(mlci_program *p);
+uint64_t   cpu_program_bytes(const mlci_program *p);
+mlc_status cpu_run(mlci_program *p, const mlci_step *step);
+const float *cpu_logits(const mlci_program *p);
+size_t     cpu_page_bytes(const mlci_module *m, uint32_t pool, bool f32);
+void       cpu_page_read(const mlci_module *m, uint32_t pool, bool f32,
+                         const uint8_t *page, uint32_t slot, uint8_t *out);
+void       cpu_page_write(const mlci_module *m, uint32_t pool, bool f32, uint8_t *page,
+                          uint32_t slot, const uint8_t *in);
+
+mlci_kv_layout cpu_kv_layout(const mlci_module *m, uint32_t pool, uint32_t layer,
+                             bool f32);
+
+static inline float *cpu_value(const cpu_job *j, uint32_t node)
+{
+    return j->p->values[node];
+}
+
+/* Rows that the node has in this step. */
+static inline uint32_t cpu_rows_of(const cpu_job *j, uint32_t node)
+{
+    const mlci_module *m = j->p->weights->module;
+
+    return m->nodes[node].type.dims[0] == m->r ? j->step->n_logits : j->step->n_rows;
+}
+
+/* Values of one row of the node. */
+static inline size_t cpu_row_size(const cpu_job *j, uint32_t node)
+{
+    const mlci_module *m = j->p->weights->module;
+    const mlci_type *t = &m->nodes[node].type;
+    int64_t d = 0;
+    size_t n = 1;
+
+    for (uint32_t i = 1; i < t->rank; i++)
+        if (mlci_dim_known(&m->dims, t->dims[i], &d))
+            n *= (size_t)d;
+    return n;
+}
+
+#endif

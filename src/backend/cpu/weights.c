@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * weights.c - the model's weights, laid out for the CPU's kernels.
+ *
+ * Matrices that are multiplied with become panels, tensor by tensor and in
+ * pieces of a few megabytes: all threads lay out a piece, then its pages in the
+ * file's mapping are given back, so that resident memory stays near the size of
+ * the weights.  A matrix that only embeddings look up stays in the file.
+ */
+#include "cpu.h"
+#include "../../load/blocks.h"
+
+#include <string.h>
+
+/* A piece: enough to keep threads busy (1 ms), little beside a model. */
+enum { WE_PIECE = 4 << 20 };
+
+typedef struct we_piece {
+    const mlci_packed *packed;
+    mlci_format        format;
+    const uint8_t     *blocks;
+    size_t             row_bytes;
+    uint32_t           begin, end;   /* panels                                  */
+    uint8_t           *out;
+} we_piece;
+
+static void we_pack(void *arg, mlci_team *team, uint32_t thread)
+{
+    const we_piece *p = arg;
+    size_t a, b;
+
+    mlci_team_share(team, thread, p->end - p->begin, &a, &b);
+    mlci_pack_panels(p->packed, p->format, p->blocks + a * MLCI_PANEL_ROWS * p->row_bytes,
+                     p->row_bytes, p->begin + (uint32_t)a, p->begin + (uint32_t)b,
+                     p->out + a * p->packed->panel_bytes);
+}
+
+typedef struct we_reader {
+    const mlci_load *load;
+    uint8_t  *buffer;         /* of a piece, when the source is not mapped      */
+    size_t    buffer_bytes;
+    uint64_t  done, total;    /* bytes of the file                              */
+} we_reader;
+
+static mlc_status we_progress(we_reader *r, uint64_t n, mlc_error *err)
+{
+    mlc_status st = MLC_OK;
+
+    r->done += n;
+    if (r->load->progress != NULL)
+        st = r->load->progress(r->load->progress_user,
+                               (double)r->done / (double)(r->total > 0 ? r->total : 1));
+    return st == MLC_OK ? st : mlci_fail(err, st, 0, "loading was stopped");
+}
+
+static mlc_status we_matrix(we_reader *r, const mlci_tensor *t, cpu_weight *w,
+                            uint8_t *out, mlc_error *err)
+{
+    const mlci_source *s = r->load->source;
+    size_t row_bytes = (size_t)(t->n_bytes / t->dims[0]);
+    size_t panel_rows = row_bytes * MLCI_PANEL_ROWS;
+    uint32_t step = (uint32_t)mlci_max(1, WE_PIECE / panel_rows);
+    mlc_status st = MLC_OK;
+
+    w->packed.data = out;
+    for (uint32_t p = 0; p < w->packed.n_panels && st == MLC_OK; p += step) {
+        uint32_t end = (uint32_t)mlci_min(p + step, w->packed.n_panels);
+        uint64_t from = t->offset + (uint64_t)p * panel_rows;
+        uint64_t rest = t->offset + t->n_bytes - from;
+        size_t n = (size_t)(rest < (uint64_t)(end - p) * panel_rows
+                            ? rest : (uint64_t)(end - p) * panel_rows);
+        we_piece piece = { &w->packed, t->format, r->buffer, row_bytes, p, end,
+                           out + p * w->packed.panel_bytes };
+
+        if (s->data != NULL)
+            piece.blocks = s->data + from;
+        else
+            st = mlci_source_read(s, from, r->buffer, n, err);
+        if (st == MLC_OK) {
+            mlci_pool_run(r->load->ctx->pool, we_pack, &piece);
+            mlci_source_release(s, from, n);
+            st = we_progress(r, n, err);
+        }
+    }
+    return st;
+}
+
+/* Rows as the file has them: borrowed from the mapping, or copied to out. */
+static mlc_status we_rows(we_reader *r, const mlci_tensor *t, cpu_weight *w,
+                          uint8_t *out, mlc_error *err)
+{
+    const mlci_source *s = r->load->source;
+    mlc_status st = MLC_OK;
+
+    w->row_bytes = (size_t)(t->n_bytes / t->dims[0]);
+    w->rows = s->data != NULL ? s->data + t->offset : out;
+    if (s->data == NULL)
+        st = mlci_source_read(s, t->offset, out, (size_t)t->n_bytes, err);
+    return st == MLC_OK ? we_progress(r, t->n_bytes, err) : st;
+}
+
+static mlc_status we_vector(we_reader *r, const mlci_tensor *t, cpu_weight *w, float *out,
+                            mlc_error *err)
+{
+    const mlci_source *s = r->load->source;
+    mlc_status st = MLC_OK;
+
+    w->vector = out;
+    if (s->data != NULL) {
+        mlci_blocks_decode(t->format, s->data + t->offset, (size_t)t->dims[0], out);
+        return we_progress(r, t->n_bytes, err);
+    }
+    if (t->n_bytes > r->buffer_bytes)
+        return mlci_fail(err, MLC_EUNSUPPORTED, 0, "vector of %llu values",
+                         (unsigned long long)t->dims[0]);
+    st = mlci_source_read(s, t->offset, r->buffer, (size_t)t->n_bytes, err);
+    if (st == MLC_OK) {
+        mlci_blocks_decode(t->format, r->buffer, (size_t)t->dims[0], out);
+        st = we_progress(r, t->n_bytes, err);
+    }
+    return st;
+}
+
+/* ---- planning the blob ----------------------------------------------------------- */
+
+/* Matrices that a product or a decode of its own needs as panels. */
+static void we_find_products(const mlci_weights *w, uint8_t *multiplied)
+{
+    for (size_t i = 0; i < w->plan->n_calls; i++) {
+        const mlci_call *c = &w->plan->calls[i];
+
+        if (c->kind == MLCI_CALL_MATMUL)
+            for (uint32_t s = 0; s < c->n_segments; s++)
+                multiplied[c->segments[s].weight] = 1;
+        else if (c->kind == MLCI_CALL_SIMPLE
+                 && w->module->nodes[c->node].op == MLCI_OP_DECODE)
+            multiplied[c->x] = 1;
+    }
+}
+
+static size_t we_size(const mlci_load *load, const mlci_node *n, cpu_weight *w,
+                      bool multiplied)
+{
+    if (n->op == MLCI_OP_VECTOR)
+        return mlci_round_up((size_t)n->tensor->dims[0] * sizeof(float), 64);
+    if (multiplied) {
+        mlci_packed_shape(&w->packed, n->tensor->format, (uint32_t)n->tensor->dims[0],
+                          (uint32_t)n->tensor->dims[1]);
+        return mlci_round_up(mlci_packed_bytes(&w->packed), 64);
+    }
+    return load->source->data != NULL ? 0 : mlci_round_up((size_t)n->tensor->n_bytes, 64);
+}
+
+static mlc_status we_check(const mlci_node *n, mlc_error *err)
+{
+    if (n->op == MLCI_OP_WEIGHT
+        && (n->tensor->dims[0] > 1u << 28 || n->tensor->dims[1] > 1u << 20))
+        return mlci_fail(err, MLC_EUNSUPPORTED, 0, "tensor %s: too large", n->name);
+    return MLC_OK;
+}
+
+static mlc_status we_fill(mlci_weights *w, we_reader *r, const uint8_t *multiplied,
+                          mlc_error *err)
+{
+    uint8_t *out = w->blob;
+    mlc_status st = MLC_OK;
+
+    for (uint32_t i = 1; i < w->module->n_nodes && st == MLC_OK; i++) {
+        const mlci_node *n = &w->module->nodes[i];
+        cpu_weight *c = &w->nodes[i];
+
+        if (n->op != MLCI_OP_WEIGHT && n->op != MLCI_OP_VECTOR)
+            continue;
+        if (n->op == MLCI_OP_VECTOR)
+            st = we_vector(r, n->tensor, c, (float *)(void *)out, err);
+        else if (multiplied[i])
+            st = we_matrix(r, n->tensor, c, out, err);
+        else
+            st = we_rows(r, n->tensor, c, out, err);
+        out += we_size(r->load, n, &(cpu_weight){ 0 }, multiplied[i]);
+    }
+    return st;
+}
+
+static mlc_status we_frequencies(mlci_weights *w, mlc_error *err)
+{
+    for (uint32_t i = 1; i < w->module->n_nodes; i++) {
+        const mlci_node *n = &w->module->nodes[i];
+        const mlci_rope *rope = &w->module->ropes[n->rope];
+        float *f;
+
+        if (n->op != MLCI_OP_ROPE_TABLE)
+            continue;
+        f = mlci_new(w->ctx, rope->dims / 2, sizeof *f);
+        if (f == NULL)
+            return mlci_nomem(err, "rope frequencies");
+        mlci_rope_frequencies(rope->base, rope->factor, rope->dims,
+                              w->nodes[n->inputs[1]].vector, f);
+        w->frequencies[n->rope] = f;
+    }
+    return MLC_OK;
+}
+
+static mlc_status we_load(mlci_weights *w, const mlci_load *load, uint8_t *multiplied,
+                          mlc_error *err)
+{
+    we_reader r = { .load = load };
+    mlc_status st = MLC_OK;
+
+    we_find_products(w, multiplied);
+    for (uint32_t i = 1; i < w->module->n_nodes && st == MLC_OK; i++) {
+        const mlci_node *n = &w->module->nodes[i];
+
+        if (n->op != MLCI_OP_WEIGHT && n->op != MLCI_OP_VECTOR)
+            continue;
+        st = we_check(n, err);
+        r.total += n->tensor->n_bytes;
+        if (n->op == MLCI_OP_WEIGHT)
+            r.buffer_bytes = mlci_max(r.buffer_bytes, (size_t)(n->tensor->n_bytes
+                                      / n->tensor->dims[0]) * MLCI_PANEL_ROWS);
+        if (st == MLC_OK)
+            w->blob_bytes += we_size(load, n, &w->nodes[i], multiplied[i]);
+    }
+    if (st != MLC_OK)
+        return st;
+    w->blob = mlci_new_aligned(w->ctx, w->blob_bytes);
+    if (w->blob == NULL)
+        return mlci_fail(err, MLC_ENOMEM, 0, "out of memory: %zu MB of weights",
+                         w->blob_bytes >> 20);
+    if (load->source->data == NULL) {
+        r.buffer_bytes = mlci_max(r.buffer_bytes, WE_PIECE);
+        r.buffer = mlci_new(w->ctx, r.buffer_bytes, 1);
+        if (r.buffer == NULL)
+            return mlci_nomem(err, "reading weights");
+    }
+    st = we_fill(w, &r, multiplied, err);
+    mlci_delete(w->ctx, r.buffer, r.buffer_bytes, 1);
+    return st == MLC_OK ? we_frequencies(w, err) : st;
+}
+
+static void we_close(mlci_weights *w)
+{
+    if (w == NULL)
+        return;
+    for (uint32_t i = 0; i < MLCI_MAX_ROPES; i++)
+        if (w->frequencies[i] != NULL)
+            mlci_delete(w->ctx, w->frequencies[i], w->module->ropes[i].dims / 2,
+                        sizeof(float));
+    mlci_delete_aligned(w->ctx, w->blob, w->blob_bytes);
+    mlci_delete(w->ctx, w->nodes, w->module->n_nodes, sizeof *w->nodes);
+    mlci_delete(w->ctx, w, 1, sizeof *w);
+}
+
+static mlc_status we_open(const mlci_load *load, mlci_weights **out, mlc_error *err)
+{
+    mlci_weights *w = mlci_new(load->ctx, 1, sizeof *w);
+    uint8_t *multiplied;
+    mlc_status st;
+
+    *out = NULL;
+    if (w == NULL)
+        return mlci_nomem(err, "weights");
+    w->ctx = load->ctx;
+    w->module = load->module;
+    w->plan = load->plan;
+    w->kernels = mlci_cpu_kernels_of(mlci_context_devices(load->ctx)->tier);
+    w->nodes = mlci_new(w->ctx, w->module->n_nodes, sizeof *w->nodes);
+    multiplied = mlci_new(w->ctx, w->module->n_nodes, 1);
+    st = w->nodes == NULL || multiplied == NULL ? mlci_nomem(err, "weights")
+       : we_load(w, load, multiplied, err);
+    mlci_delete(w->ctx, multiplied, w->module->n_nodes, 1);
+    if (st != MLC_OK) {
+        we_close(w);
+        return st;
+    }
+    *out = w;
+    return MLC_OK;
+}
+
+/* ---- asking ----------------------------------------------------------------------- */
+
+static uint64_t we_bytes(const mlci_weights *w)
+{
+    uint64_t sum = w->blob_bytes;
+
+    for (uint32_t i = 1; i < w->module->n_nodes; i++)
+        if (w->nodes[i].rows != NULL
+            && (w->nodes[i].rows < w->blob || w->nodes[i].rows >= w->blob + w->blob_bytes))
+            sum += w->module->nodes[i].tensor->n_bytes;
+    return sum;
+}
+
+static uint64_t we_decode_bytes(const mlci_weights *w)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < w->plan->n_calls; i++) {
+        const mlci_call *c = &w->plan->calls[i];
+
+        if (c->kind == MLCI_CALL_MATMUL)
+            for (uint32_t s = 0; s < c->n_segments; s++)
+                sum += mlci_packed_bytes(&w->nodes[c->segments[s].weight].packed);
+        else
+            sum += mlci_call_weight_bytes(w->module, c);
+    }
+    return sum;
+}
+
+const mlci_backend mlci_backend_cpu = {
+    .name = "cpu",
+    .weights_open = we_open, .weights_close = we_close, .weights_bytes = we_bytes,
+    .decode_bytes = we_decode_bytes,
+    .page_bytes = cpu_page_bytes, .page_read = cpu_page_read,
+    .page_write = cpu_page_write,
+    .program_open = cpu_program_open, .program_close = cpu_program_close,
+    .program_bytes = cpu_program_bytes, .run = cpu_run, .logits = cpu_logits,
+};

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * group.c - groups of nodes: joining them, and putting them in order.
+ */
+#include "pass.h"
+
+#include <string.h>
+
+static bool gp_source(const mlci_node *n)
+{
+    return n->op == MLCI_OP_NONE || n->op == MLCI_OP_INPUT || n->op == MLCI_OP_WEIGHT
+        || n->op == MLCI_OP_VECTOR;
+}
+
+/* Would a and b, as one, need a value that is computed from their own?  Mark
+ * every group outside that does, until nothing changes. */
+static bool gp_cycle(const mlci_module *m, uint32_t a, uint32_t b, uint8_t *marks)
+{
+    bool changed = true;
+
+    memset(marks, 0, m->n_nodes);
+    while (changed) {
+        changed = false;
+        for (uint32_t i = 1; i < m->n_nodes; i++) {
+            uint32_t g = m->nodes[i].group;
+            bool inside = g == a || g == b;
+
+            for (int k = 0; k < 2; k++) {
+                uint32_t in = m->nodes[i].inputs[k], from = m->nodes[in].group;
+
+                if (in == 0)
+                    continue;
+                if (inside && marks[from])
+                    return true;
+                if (!inside && !marks[g] && (from == a || from == b || marks[from])) {
+                    marks[g] = 1;
+                    changed = true;
+                }
+            }
+        }
+    }
+    return false;
+}
+
+bool mlci_join(mlci_module *m, uint32_t x, uint32_t y)
+{
+    uint32_t a = m->nodes[x].group, b = m->nodes[y].group;
+    uint8_t *marks;
+
+    if (a == b)
+        return true;
+    if (b < a) {
+        uint32_t t = a;
+
+        a = b;
+        b = t;
+    }
+    marks = mlci_arena_new(m->arena, m->n_nodes, 1);
+    if (marks == NULL) {
+        mlci_module_fail(m, MLC_ENOMEM, "out of memory: compiler");
+        return false;
+    }
+    if (gp_cycle(m, a, b, marks))
+        return false;
+    for (uint32_t i = b; i < m->n_nodes; i++)
+        if (m->nodes[i].group == b)
+            m->nodes[i].group = a;
+    return true;
+}
+
+uint32_t mlci_group_matmul(const mlci_module *m, uint32_t node)
+{
+    for (uint32_t i = m->nodes[node].group; i < m->n_nodes; i++)
+        if (m->nodes[i].op == MLCI_OP_MATMUL && m->nodes[i].group == m->nodes[node].group)
+            return i;
+    return 0;
+}
+
+/* Kahn's algorithm over groups, the group whose last member comes first in the
+ * list being taken first. */
+mlc_status mlci_group_order(mlci_module *m, uint32_t *order, size_t *n)
+{
+    uint8_t *done = mlci_arena_new(m->arena, m->n_nodes, 1);
+    uint32_t *last = mlci_arena_new(m->arena, m->n_nodes, sizeof *last);
+    size_t groups = 0;
+
+    *n = 0;
+    if (done == NULL || last == NULL)
+        return mlci_module_fail(m, MLC_ENOMEM, "out of memory: compiler");
+    for (uint32_t i = 1; i < m->n_nodes; i++) {
+        if (gp_source(&m->nodes[i])) {
+            done[m->nodes[i].group] = 1;
+            continue;
+        }
+        groups += last[m->nodes[i].group] == 0;
+        last[m->nodes[i].group] = i;
+    }
+    while (*n < groups) {
+        size_t before = *n;
+
+        for (uint32_t i = 1; i < m->n_nodes; i++) {
+            uint32_t g = m->nodes[i].group;
+            bool ready = last[g] == i && !done[g];
+
+            for (uint32_t k = g; k <= i && ready; k++)
+                for (int s = 0; s < 2; s++) {
+                    uint32_t from = m->nodes[m->nodes[k].inputs[s]].group;
+
+                    if (m->nodes[k].group == g && m->nodes[k].inputs[s] != 0)
+                        ready = ready && (from == g || done[from]);
+                }
+            if (ready) {
+                done[g] = 1;
+                order[(*n)++] = i;
+            }
+        }
+        if (*n == before)
+            return mlci_module_fail(m, MLC_EINVAL, "groups depend on each other");
+    }
+    return m->status;
+}

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * ir.c - building modules.
+ */
+#include "ir.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Bounds of the symbols when nobody says otherwise; a session sets its own. */
+enum { IR_MAX_ROWS = 256, IR_MAX_LOGITS = 1 };
+
+const char *const mlci_op_names[MLCI_OP_COUNT] = {
+#define X(name, text, inputs) text,
+    MLCI_OPS(X)
+#undef X
+};
+
+mlc_status mlci_module_fail(mlci_module *m, mlc_status status, const char *fmt, ...)
+{
+    char text[240];
+    va_list ap;
+
+    if (m->status == MLC_OK) {
+        va_start(ap, fmt);
+        vsnprintf(text, sizeof text, fmt, ap);
+        va_end(ap);
+        m->status = mlci_fail(m->err, status, 0, "%s", text);
+    }
+    return m->status;
+}
+
+/* Append a node and deduce its type. */
+static uint32_t ir_add(mlci_module *m, const mlci_node *proto)
+{
+    mlci_node *n;
+    uint32_t id = (uint32_t)m->n_nodes;
+
+    if (m->status != MLC_OK)
+        return 0;
+    if (m->n_nodes == m->cap) {
+        size_t cap = m->cap == 0 ? 1024 : m->cap * 2;
+        mlci_node *more = mlci_arena_new(m->arena, cap, sizeof *more);
+
+        if (more == NULL) {
+            mlci_module_fail(m, MLC_ENOMEM, "out of memory: graph");
+            return 0;
+        }
+        if (m->n_nodes > 0)
+            memcpy(more, m->nodes, m->n_nodes * sizeof *more);
+        m->nodes = more;
+        m->cap = cap;
+    }
+    n = &m->nodes[id];
+    *n = *proto;
+    n->group = id;
+    if (mlci_deduce(m, n) != MLC_OK)
+        return 0;
+    m->n_nodes++;
+    for (int i = 0; i < 2; i++)
+        m->nodes[n->inputs[i]].n_uses++;
+    return id;
+}
+
+static uint32_t ir_input(mlci_module *m, const char *name, mlci_dim dim)
+{
+    mlci_node n = { .op = MLCI_OP_INPUT, .name = name };
+
+    n.type.dtype = MLCI_I32_VALUE;
+    n.type.rank = 1;
+    n.type.dims[0] = dim;
+    return ir_add(m, &n);
+}
+
+mlc_status mlci_module_init(mlci_module *m, mlci_arena *arena,
+                            const mlci_config *config, mlc_error *err)
+{
+    const mlci_node none = { .op = MLCI_OP_NONE };
+
+    memset(m, 0, sizeof *m);
+    m->arena = arena;
+    m->config = config;
+    m->err = err;
+    mlci_dims_init(&m->dims, arena);
+    m->n = mlci_dim_symbol(&m->dims, "n", IR_MAX_ROWS);
+    m->r = mlci_dim_symbol(&m->dims, "r", IR_MAX_LOGITS);
+    (void)ir_add(m, &none);
+    m->tokens = ir_input(m, "tokens", m->n);
+    m->positions = ir_input(m, "positions", m->n);
+    m->logit_rows = ir_input(m, "logit_rows", m->r);
+    if (m->dims.failed)
+        mlci_module_fail(m, MLC_ENOMEM, "out of memory: graph");
+    return m->status;
+}
+
+/* ---- weights ------------------------------------------------------------------ */
+
+static const mlci_tensor *ir_tensor(mlci_module *m, const char *format, uint32_t layer,
+                                    const char **name)
+{
+    char text[96];
+    int n = snprintf(text, sizeof text, format, layer);
+    const mlci_tensor *t;
+
+    if (m->status != MLC_OK)
+        return NULL;
+    t = mlci_config_tensor(m->config, text);
+    *name = mlci_arena_copy(m->arena, text, n > 0 ? (size_t)n : 0);
+    if (*name == NULL)
+        mlci_module_fail(m, MLC_ENOMEM, "out of memory: graph");
+    else if (t == NULL)
+        mlci_module_fail(m, MLC_EFORMAT, "tensor %s: missing", text);
+    return t;
+}
+
+bool mlci_has_tensor(const mlci_module *m, const char *format, uint32_t layer)
+{
+    char text[96];
+
+    snprintf(text, sizeof text, format, layer);
+    return mlci_config_tensor(m->config, text) != NULL;
+}
+
+static uint32_t ir_stored(mlci_module *m, const char *format, uint32_t layer,
+                          mlci_op op, uint32_t rank, uint64_t rows, uint64_t columns)
+{
+    mlci_node n = { .op = op };
+    uint64_t want[2] = { rows, columns };
+
+    n.tensor = ir_tensor(m, format, layer, &n.name);
+    if (m->status != MLC_OK)
+        return 0;
+    if (n.tensor->rank != rank || n.tensor->dims[0] != rows
+        || (rank == 2 && n.tensor->dims[1] != columns)) {
+        mlci_module_fail(m, MLC_EFORMAT, "tensor %s: shape is [%llu, %llu], expected "
+                         "[%llu, %llu]", n.name,
+                         (unsigned long long)n.tensor->dims[0],
+                         (unsigned long long)n.tensor->dims[1],
+                         (unsigned long long)want[0], (unsigned long long)want[1]);
+        return 0;
+    }
+    n.type.dtype = op == MLCI_OP_WEIGHT ? MLCI_STORED : MLCI_F32_VALUE;
+    n.type.rank = rank;
+    for (uint32_t i = 0; i < rank; i++)
+        n.type.dims[i] = mlci_dim_const(&m->dims, (int64_t)want[i]);
+    return ir_add(m, &n);
+}
+
+/* A tensor that is used twice (a tied head) is one weight and one decode. */
+static uint32_t ir_find_weight(const mlci_module *m, const char *format, uint32_t layer)
+{
+    char text[96];
+
+    snprintf(text, sizeof text, format, layer);
+    for (uint32_t i = 1; i < m->n_nodes; i++)
+        if (m->nodes[i].op == MLCI_OP_WEIGHT && strcmp(m->nodes[i].name, text) == 0)
+            return i;
+    return 0;
+}
+
+uint32_t mlci_weight(mlci_module *m, const char *name, uint32_t layer, uint64_t rows,
+                     uint64_t columns)
+{
+    mlci_node n = { .op = MLCI_OP_DECODE };
+
+    n.inputs[0] = strchr(name, '%') == NULL ? ir_find_weight(m, name, layer) : 0;
+    if (n.inputs[0] == 0)
+        n.inputs[0] = ir_stored(m, name, layer, MLCI_OP_WEIGHT, 2, rows, columns);
+    return ir_add(m, &n);
+}
+
+uint32_t mlci_vector(mlci_module *m, const char *name, uint32_t layer, uint64_t n)
+{
+    return ir_stored(m, name, layer, MLCI_OP_VECTOR, 1, n, 0);
+}
+
+/* ---- operators ------------------------------------------------------------------- */
+
+static uint32_t ir_two(mlci_module *m, mlci_op op, uint32_t x, uint32_t y, float scale)
+{
+    mlci_node n = { .op = op, .inputs = { x, y }, .scale = scale };
+
+    return ir_add(m, &n);
+}
+
+uint32_t mlci_embed(mlci_module *m, uint32_t ids, uint32_t table)
+{
+    return ir_two(m, MLCI_OP_EMBED, ids, table, 0);
+}
+
+uint32_t mlci_matmul(mlci_module *m, uint32_t x, uint32_t w)
+{
+    return ir_two(m, MLCI_OP_MATMUL, x, w, 0);
+}
+
+uint32_t mlci_rms_norm(mlci_module *m, uint32_t x, uint32_t gain, float eps)
+{
+    return ir_two(m, MLCI_OP_RMS_NORM, x, gain, eps);
+}
+
+uint32_t mlci_add_op(mlci_module *m, uint32_t x, uint32_t y)
+{
+    return ir_two(m, MLCI_OP_ADD, x, y, 0);
+}
+
+uint32_t mlci_mul_op(mlci_module *m, uint32_t x, uint32_t y)
+{
+    return ir_two(m, MLCI_OP_MUL, x, y, 0);
+}
+
+uint32_t mlci_unary(mlci_module *m, mlci_op op, uint32_t x, float scale)
+{
+    return ir_two(m, op, x, 0, scale);
+}
+
+uint32_t mlci_reshape(mlci_module *m, uint32_t x, uint32_t rank, const mlci_dim *dims)
+{
+    mlci_node n = { .op = MLCI_OP_RESHAPE, .inputs = { x, 0 } };
+
+    n.type.dtype = MLCI_F32_VALUE;
+    n.type.rank = rank;
+    memcpy(n.type.dims, dims, rank * sizeof *dims);
+    return ir_add(m, &n);
+}
+
+uint32_t mlci_rope_table(mlci_module *m, const mlci_rope *rope, uint32_t factors)
+{
+    mlci_node n = { .op = MLCI_OP_ROPE_TABLE, .inputs = { m->positions, factors } };
+
+    if (m->n_ropes == MLCI_MAX_ROPES) {
+        mlci_module_fail(m, MLC_EUNSUPPORTED, "more than %d rope tables", MLCI_MAX_ROPES);
+        return 0;
+    }
+    n.rope = m->n_ropes;
+    m->ropes[m->n_ropes++] = *rope;
+    return ir_add(m, &n);
+}
+
+uint32_t mlci_rope_op(mlci_module *m, uint32_t x, uint32_t table, bool interleaved)
+{
+    mlci_node n = { .op = MLCI_OP_ROPE, .inputs = { x, table },
+                    .interleaved = interleaved };
+
+    return ir_add(m, &n);
+}
+
+uint32_t mlci_pool_add(mlci_module *m, uint32_t n_heads, uint32_t head_dim,
+                       uint32_t window)
+{
+    if (m->n_pools == MLCI_MAX_POOLS) {
+        mlci_module_fail(m, MLC_EUNSUPPORTED, "more than %d state pools", MLCI_MAX_POOLS);
+        return 0;
+    }
+    m->pools[m->n_pools] = (mlci_pool_info){ 0, n_heads, head_dim, window };
+    return m->n_pools++;
+}
+
+uint32_t mlci_kv_append(mlci_module *m, uint32_t k, uint32_t v, uint32_t pool)
+{
+    mlci_node n = { .op = MLCI_OP_KV_APPEND, .inputs = { k, v }, .pool = pool };
+
+    n.layer = m->pools[pool].n_layers++;
+    return ir_add(m, &n);
+}
+
+uint32_t mlci_attention(mlci_module *m, uint32_t q, uint32_t state, float scale)
+{
+    mlci_node n = { .op = MLCI_OP_ATTENTION, .inputs = { q, state }, .scale = scale };
+
+    n.pool = m->nodes[state].pool;
+    n.layer = m->nodes[state].layer;
+    n.window = m->pools[n.pool].window;
+    return ir_add(m, &n);
+}
+
+uint32_t mlci_take(mlci_module *m, uint32_t x, uint32_t rows)
+{
+    return ir_two(m, MLCI_OP_TAKE, x, rows, 0);
+}
+
+/* ---- helpers ------------------------------------------------------------------------ */
+
+uint32_t mlci_linear(mlci_module *m, uint32_t x, const char *name, uint32_t layer,
+                     uint64_t rows, uint64_t columns)
+{
+    char text[96];
+    uint32_t y;
+
+    snprintf(text, sizeof text, "%s.weight", name);
+    y = mlci_matmul(m, x, mlci_weight(m, text, layer, rows, columns));
+    snprintf(text, sizeof text, "%s.bias", name);
+    if (mlci_has_tensor(m, text, layer))
+        y = mlci_add_op(m, y, mlci_vector(m, text, layer, rows));
+    return y;
+}
+
+uint32_t mlci_heads(mlci_module *m, uint32_t x, uint32_t n_heads, uint32_t head_dim)
+{
+    mlci_dim dims[3] = { m->nodes[x].type.dims[0],
+                         mlci_dim_const(&m->dims, n_heads),
+                         mlci_dim_const(&m->dims, head_dim) };
+
+    return mlci_reshape(m, x, 3, dims);
+}
+
+uint32_t mlci_flat(mlci_module *m, uint32_t x)
+{
+    const mlci_type *t = &m->nodes[x].type;
+    mlci_dim dims[2] = { t->dims[0], mlci_dim_mul(&m->dims, t->dims[1], t->dims[2]) };
+
+    return mlci_reshape(m, x, 2, dims);
+}
+
+bool mlci_escapes(const mlci_module *m, uint32_t node)
+{
+    if (node == m->result)
+        return true;
+    for (uint32_t i = node + 1; i < m->n_nodes; i++)
+        if ((m->nodes[i].inputs[0] == node || m->nodes[i].inputs[1] == node)
+            && m->nodes[i].group != m->nodes[node].group)
+            return true;
+    return false;
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * ir.h - a model as a graph.
+ *
+ * A module is one function: a list of nodes in order of computation, each with
+ * an operator, inputs (earlier nodes), attributes and a type whose dims may be
+ * symbolic.  Models build it with the calls below (one per operator); types are
+ * deduced as nodes are added, so a mismatch is reported where it is made.
+ *
+ * Passes do not rewrite the list.  They put nodes into groups: a group is what
+ * one kernel computes, its members' values live in registers or tiles and only
+ * what is used outside is written to memory.  At first every node is its own
+ * group.
+ *
+ * Errors are sticky: after the first one m->status is set and every call
+ * returns node 0, so a builder needs no checks.
+ */
+#ifndef MLCI_IR_H
+#define MLCI_IR_H
+
+#include "../base/buf.h"
+#include "../base/config.h"
+#include "dim.h"
+
+typedef enum mlci_dtype {
+    MLCI_F32_VALUE, MLCI_I32_VALUE,
+    MLCI_STORED,        /* a weight as its file stores it: format in the node */
+    MLCI_STATE_VALUE    /* a sequence's state after an append                 */
+} mlci_dtype;
+
+typedef struct mlci_type {
+    mlci_dtype dtype;
+    uint32_t   rank;
+    mlci_dim   dims[3];
+} mlci_type;
+
+/* X(NAME, text, inputs) - ORDER op: the deduction table in ops.c.
+ *
+ *   input       tokens i32[n], positions i32[n], logit rows i32[r]
+ *   weight      a matrix as stored [N, K]; vector: f32[D]
+ *   decode      stored [N, K] -> f32[N, K]
+ *   embed       ids i32[n], table f32[V, D] -> f32[n, D]
+ *   matmul      x f32[n, K], w f32[N, K] -> x w^T f32[n, N]
+ *   rms_norm    x [.., D], gain f32[D]; over the last dim; attr eps
+ *   add, mul    same shape, or a vector over the last dim
+ *   silu, gelu  gelu is the tanh form
+ *   scale       x * attr scale;  softcap  c tanh(x / c), c = attr scale
+ *   reshape     same number of elements
+ *   rope_table  positions i32[n] (, frequency factors f32[D/2]) -> cos and sin
+ *               f32[n, D]; attr rope
+ *   rope        x f32[n, H, D], table -> rotated; attr interleaved
+ *   kv_append   k, v f32[n, H, D] into the pages of attr pool and layer -> state
+ *   attention   q f32[n, H, D], state -> f32[n, H, D]; attr scale, window
+ *   take        x f32[n, D], rows i32[r] -> f32[r, D]
+ */
+#define MLCI_OPS(X)                                                            \
+    X(NONE, "none", 0)           X(INPUT, "input", 0)                          \
+    X(WEIGHT, "weight", 0)       X(VECTOR, "vector", 0)                        \
+    X(DECODE, "decode", 1)       X(EMBED, "embed", 2)                          \
+    X(MATMUL, "matmul", 2)       X(RMS_NORM, "rms_norm", 2)                    \
+    X(ADD, "add", 2)             X(MUL, "mul", 2)                              \
+    X(SILU, "silu", 1)           X(GELU, "gelu", 1)                            \
+    X(SCALE, "scale", 1)         X(SOFTCAP, "softcap", 1)                      \
+    X(RESHAPE, "reshape", 1)     X(ROPE_TABLE, "rope_table", 2)                \
+    X(ROPE, "rope", 2)           X(KV_APPEND, "kv_append", 2)                  \
+    X(ATTENTION, "attention", 2) X(TAKE, "take", 2)
+
+typedef enum mlci_op {
+#define X(name, text, inputs) MLCI_OP_##name,
+    MLCI_OPS(X)
+#undef X
+    MLCI_OP_COUNT
+} mlci_op;
+
+extern const char *const mlci_op_names[MLCI_OP_COUNT];
+
+typedef struct mlci_node {
+    mlci_op     op;
+    uint32_t    inputs[2];      /* node numbers, 0 = none                      */
+    uint32_t    group;          /* number of the group's first member          */
+    uint32_t    n_uses;
+    mlci_type   type;
+    /* attributes */
+    float       scale;          /* scale, softcap, rms_norm's eps, attention   */
+    uint32_t    window;         /* attention: 0 = all                          */
+    uint32_t    pool, layer;    /* kv_append, attention                        */
+    uint32_t    rope;           /* rope_table: index into m->ropes             */
+    bool        interleaved;    /* rope: pairs (2i, 2i+1), else (i, i + D/2)   */
+    const mlci_tensor *tensor;  /* weight, vector                              */
+    const char *name;           /* input, weight, vector                       */
+} mlci_node;
+
+/* One way of turning positions into angles: position * base^(-2i/dims) / factor,
+ * each frequency divided by its factor if there is a vector of them. */
+typedef struct mlci_rope {
+    uint32_t dims;
+    float    base, factor;
+} mlci_rope;
+
+/* Layers whose keys and values are kept equally long share a pool of pages. */
+typedef struct mlci_pool_info {
+    uint32_t n_layers, n_heads, head_dim;
+    uint32_t window;            /* 0: everything is kept                       */
+} mlci_pool_info;
+
+enum { MLCI_MAX_POOLS = 4, MLCI_MAX_ROPES = 4 };
+
+typedef struct mlci_module {
+    mlci_arena        *arena;
+    const mlci_config *config;
+    mlci_dims          dims;
+    mlci_dim           n, r;    /* rows of a step, rows with logits            */
+    mlci_node         *nodes;   /* node 0 is none                              */
+    size_t             n_nodes, cap;
+    uint32_t           tokens, positions, logit_rows, result;
+    mlci_rope          ropes[MLCI_MAX_ROPES];
+    uint32_t           n_ropes;
+    mlci_pool_info     pools[MLCI_MAX_POOLS];
+    uint32_t           n_pools;
+    uint32_t           vocab_size, width;
+    mlc_status         status;
+    mlc_error         *err;
+} mlci_module;
+
+/* An empty module with its inputs.  config and arena outlive it. */
+mlc_status mlci_module_init(mlci_module *m, mlci_arena *arena,
+                            const mlci_config *config, mlc_error *err);
+
+mlc_status mlci_module_fail(mlci_module *m, mlc_status status, const char *fmt, ...)
+    MLCI_PRINTF(3, 4);
+
+/* ---- building -------------------------------------------------------------- */
+
+/* Tensor names are formats with the layer number: "blk.%u.attn_q.weight". */
+uint32_t mlci_weight(mlci_module *m, const char *name, uint32_t layer,
+                     uint64_t rows, uint64_t columns);    /* already decoded   */
+uint32_t mlci_vector(mlci_module *m, const char *name, uint32_t layer, uint64_t n);
+bool     mlci_has_tensor(const mlci_module *m, const char *name, uint32_t layer);
+
+uint32_t mlci_embed(mlci_module *m, uint32_t ids, uint32_t table);
+uint32_t mlci_matmul(mlci_module *m, uint32_t x, uint32_t w);
+uint32_t mlci_rms_norm(mlci_module *m, uint32_t x, uint32_t gain, float eps);
+uint32_t mlci_add_op(mlci_module *m, uint32_t x, uint32_t y);
+uint32_t mlci_mul_op(mlci_module *m, uint32_t x, uint32_t y);
+uint32_t mlci_unary(mlci_module *m, mlci_op op, uint32_t x, float scale);
+uint32_t mlci_reshape(mlci_module *m, uint32_t x, uint32_t rank, const mlci_dim *dims);
+uint32_t mlci_rope_table(mlci_module *m, const mlci_rope *rope, uint32_t factors);
+uint32_t mlci_rope_op(mlci_module *m, uint32_t x, uint32_t table, bool interleaved);
+uint32_t mlci_pool_add(mlci_module *m, uint32_t n_heads, uint32_t head_dim,
+                       uint32_t window);
+uint32_t mlci_kv_append(mlci_module *m, uint32_t k, uint32_t v, uint32_t pool);
+uint32_t mlci_attention(mlci_module *m, uint32_t q, uint32_t state, float scale);
+uint32_t mlci_take(mlci_module *m, uint32_t x, uint32_t rows);
+
+/* Helpers that several models share. */
+uint32_t mlci_linear(mlci_module *m, uint32_t x, const char *name, uint32_t layer,
+                     uint64_t rows, uint64_t columns); /* + "name.bias" if any  */
+uint32_t mlci_heads(mlci_module *m, uint32_t x, uint32_t n_heads, uint32_t head_dim);
+uint32_t mlci_flat(mlci_module *m, uint32_t x);        /* [n, H, D] -> [n, H D] */
+
+/* ---- asking ------------------------------------------------------------------ */
+
+/* Deduce the node's type from its inputs and attributes; error if they clash. */
+mlc_status mlci_deduce(mlci_module *m, mlci_node *node);
+
+mlci_dim mlci_elements(mlci_module *m, const mlci_type *t);
+void mlci_type_print(const mlci_module *m, const mlci_type *t, char *buf, size_t cap);
+
+/* Is the node's value written to memory: used by another group, or the result? */
+bool mlci_escapes(const mlci_module *m, uint32_t node);
+
+/* The module as text: one line a node, groups in braces. */
+void mlci_module_print(const mlci_module *m, mlci_buf *out);
+
+#endif

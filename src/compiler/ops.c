@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * ops.c - what each operator gives: shape deduction.
+ *
+ * One function per kind of rule; the table maps operators to them.  An error
+ * names the operator and the shapes that do not fit.
+ */
+#include "ir.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef mlc_status op_rule(mlci_module *m, mlci_node *n, const mlci_type *a,
+                           const mlci_type *b);
+
+void mlci_type_print(const mlci_module *m, const mlci_type *t, char *buf, size_t cap)
+{
+    static const char *const names[] = { "f32", "i32", "stored", "state" };
+    size_t n = (size_t)snprintf(buf, cap, "%s", names[t->dtype]);
+
+    for (uint32_t i = 0; i < t->rank && n < cap; i++) {
+        n += (size_t)snprintf(buf + n, cap - n, i == 0 ? "[" : ", ");
+        if (n < cap)
+            mlci_dim_print(&m->dims, t->dims[i], buf + n, cap - n);
+        n = strlen(buf);
+    }
+    if (t->rank > 0 && n < cap)
+        snprintf(buf + n, cap - n, "]");
+}
+
+static mlc_status op_clash(mlci_module *m, const mlci_node *n, const mlci_type *a,
+                           const mlci_type *b)
+{
+    char x[80], y[80];
+
+    mlci_type_print(m, a, x, sizeof x);
+    mlci_type_print(m, b, y, sizeof y);
+    return mlci_module_fail(m, MLC_EFORMAT, "%s: operands %s and %s do not fit",
+                            mlci_op_names[n->op], x, y);
+}
+
+mlci_dim mlci_elements(mlci_module *m, const mlci_type *t)
+{
+    mlci_dim d = mlci_dim_const(&m->dims, 1);
+
+    for (uint32_t i = 0; i < t->rank; i++)
+        d = mlci_dim_mul(&m->dims, d, t->dims[i]);
+    return d;
+}
+
+static bool op_same(const mlci_type *a, const mlci_type *b)
+{
+    return a->dtype == b->dtype && a->rank == b->rank
+        && memcmp(a->dims, b->dims, a->rank * sizeof *a->dims) == 0;
+}
+
+static mlci_type op_f32(uint32_t rank, mlci_dim a, mlci_dim b, mlci_dim c)
+{
+    mlci_type t = { MLCI_F32_VALUE, rank, { a, b, c } };
+
+    return t;
+}
+
+/* The type was given with the node. */
+static mlc_status op_given(mlci_module *m, mlci_node *n, const mlci_type *a,
+                           const mlci_type *b)
+{
+    (void)n, (void)a, (void)b;
+    return m->status;
+}
+
+static mlc_status op_like_first(mlci_module *m, mlci_node *n, const mlci_type *a,
+                                const mlci_type *b)
+{
+    if (a->dtype != MLCI_F32_VALUE)
+        return op_clash(m, n, a, b);
+    n->type = *a;
+    return MLC_OK;
+}
+
+/* Same shapes, or a vector over the last dim. */
+static mlc_status op_broadcast(mlci_module *m, mlci_node *n, const mlci_type *a,
+                               const mlci_type *b)
+{
+    bool vector = b->rank == 1 && a->rank > 1 && b->dims[0] == a->dims[a->rank - 1];
+
+    if (a->dtype != MLCI_F32_VALUE || b->dtype != MLCI_F32_VALUE
+        || (!vector && !op_same(a, b)))
+        return op_clash(m, n, a, b);
+    n->type = *a;
+    return MLC_OK;
+}
+
+static mlc_status op_rms_norm(mlci_module *m, mlci_node *n, const mlci_type *a,
+                              const mlci_type *b)
+{
+    if (b->rank != 1 || a->rank < 2)
+        return op_clash(m, n, a, b);
+    return op_broadcast(m, n, a, b);
+}
+
+static mlc_status op_decode(mlci_module *m, mlci_node *n, const mlci_type *a,
+                            const mlci_type *b)
+{
+    if (a->dtype != MLCI_STORED || a->rank != 2)
+        return op_clash(m, n, a, b);
+    n->type = op_f32(2, a->dims[0], a->dims[1], 0);
+    return MLC_OK;
+}
+
+static mlc_status op_embed(mlci_module *m, mlci_node *n, const mlci_type *a,
+                           const mlci_type *b)
+{
+    if (a->dtype != MLCI_I32_VALUE || a->rank != 1 || b->rank != 2
+        || b->dtype != MLCI_F32_VALUE)
+        return op_clash(m, n, a, b);
+    n->type = op_f32(2, a->dims[0], b->dims[1], 0);
+    return MLC_OK;
+}
+
+static mlc_status op_matmul(mlci_module *m, mlci_node *n, const mlci_type *a,
+                            const mlci_type *b)
+{
+    if (a->rank != 2 || b->rank != 2 || a->dims[1] != b->dims[1]
+        || a->dtype != MLCI_F32_VALUE || b->dtype != MLCI_F32_VALUE)
+        return op_clash(m, n, a, b);
+    n->type = op_f32(2, a->dims[0], b->dims[0], 0);
+    return MLC_OK;
+}
+
+static mlc_status op_reshape(mlci_module *m, mlci_node *n, const mlci_type *a,
+                             const mlci_type *b)
+{
+    (void)b;
+    if (a->dtype != MLCI_F32_VALUE
+        || mlci_elements(m, a) != mlci_elements(m, &n->type))
+        return op_clash(m, n, a, &n->type);
+    return MLC_OK;
+}
+
+static mlc_status op_rope_table(mlci_module *m, mlci_node *n, const mlci_type *a,
+                                const mlci_type *b)
+{
+    uint32_t dims = m->ropes[n->rope].dims;
+
+    if (a->dtype != MLCI_I32_VALUE || a->rank != 1 || dims == 0 || dims % 2 != 0
+        || (n->inputs[1] != 0
+            && (b->rank != 1 || b->dims[0] != mlci_dim_const(&m->dims, dims / 2))))
+        return op_clash(m, n, a, b);
+    n->type = op_f32(2, a->dims[0], mlci_dim_const(&m->dims, dims), 0);
+    return MLC_OK;
+}
+
+/* x [n, H, D] with a table [n, R]: the first R of D values are rotated. */
+static mlc_status op_rope(mlci_module *m, mlci_node *n, const mlci_type *a,
+                          const mlci_type *b)
+{
+    int64_t d = 0, r = 0;
+
+    if (a->rank != 3 || b->rank != 2 || a->dims[0] != b->dims[0]
+        || !mlci_dim_known(&m->dims, a->dims[2], &d)
+        || !mlci_dim_known(&m->dims, b->dims[1], &r) || r > d)
+        return op_clash(m, n, a, b);
+    n->type = *a;
+    return MLC_OK;
+}
+
+static mlc_status op_kv_append(mlci_module *m, mlci_node *n, const mlci_type *a,
+                               const mlci_type *b)
+{
+    const mlci_pool_info *p = &m->pools[n->pool];
+
+    if (!op_same(a, b) || a->rank != 3
+        || a->dims[1] != mlci_dim_const(&m->dims, p->n_heads)
+        || a->dims[2] != mlci_dim_const(&m->dims, p->head_dim))
+        return op_clash(m, n, a, b);
+    n->type = (mlci_type){ MLCI_STATE_VALUE, 0, { 0, 0, 0 } };
+    return MLC_OK;
+}
+
+static mlc_status op_attention(mlci_module *m, mlci_node *n, const mlci_type *a,
+                               const mlci_type *b)
+{
+    const mlci_pool_info *p = &m->pools[n->pool];
+    int64_t heads = 0;
+
+    if (a->rank != 3 || b->dtype != MLCI_STATE_VALUE
+        || !mlci_dim_known(&m->dims, a->dims[1], &heads) || heads % p->n_heads != 0
+        || a->dims[2] != mlci_dim_const(&m->dims, p->head_dim))
+        return op_clash(m, n, a, b);
+    n->type = *a;
+    return MLC_OK;
+}
+
+static mlc_status op_take(mlci_module *m, mlci_node *n, const mlci_type *a,
+                          const mlci_type *b)
+{
+    if (a->rank != 2 || b->rank != 1 || b->dtype != MLCI_I32_VALUE)
+        return op_clash(m, n, a, b);
+    n->type = op_f32(2, b->dims[0], a->dims[1], 0);
+    return MLC_OK;
+}
+
+static op_rule *const op_rules[MLCI_OP_COUNT] = {
+    [MLCI_OP_NONE] = op_given,            [MLCI_OP_INPUT] = op_given,
+    [MLCI_OP_WEIGHT] = op_given,          [MLCI_OP_VECTOR] = op_given,
+    [MLCI_OP_DECODE] = op_decode,         [MLCI_OP_EMBED] = op_embed,
+    [MLCI_OP_MATMUL] = op_matmul,         [MLCI_OP_RMS_NORM] = op_rms_norm,
+    [MLCI_OP_ADD] = op_broadcast,         [MLCI_OP_MUL] = op_broadcast,
+    [MLCI_OP_SILU] = op_like_first,       [MLCI_OP_GELU] = op_like_first,
+    [MLCI_OP_SCALE] = op_like_first,      [MLCI_OP_SOFTCAP] = op_like_first,
+    [MLCI_OP_RESHAPE] = op_reshape,       [MLCI_OP_ROPE_TABLE] = op_rope_table,
+    [MLCI_OP_ROPE] = op_rope,             [MLCI_OP_KV_APPEND] = op_kv_append,
+    [MLCI_OP_ATTENTION] = op_attention,   [MLCI_OP_TAKE] = op_take,
+};
+
+mlc_status mlci_deduce(mlci_module *m, mlci_node *n)
+{
+    if (m->status == MLC_OK)
+        op_rules[n->op](m, n, &m->nodes[n->inputs[0]].type,
+                        &m->nodes[n->inputs[1]].type);
+    if (m->dims.failed)
+        mlci_module_fail(m, MLC_ENOMEM, "%s: shape too complex", mlci_op_names[n->op]);
+    return m->status;
+}

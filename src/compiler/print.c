@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * print.c - a module as text.
+ *
+ *   %14 = rms_norm(%9, "blk.0.attn_norm.weight") {eps 1e-05}   f32[n, 576]
+ *
+ * Members of a group with several computing nodes stand in braces at the place
+ * of the group's last member, which is where it is computed.
+ */
+#include "ir.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Sources are named where they are used. */
+static bool pr_source(const mlci_node *n)
+{
+    return n->op == MLCI_OP_NONE || n->op == MLCI_OP_INPUT || n->op == MLCI_OP_WEIGHT
+        || n->op == MLCI_OP_VECTOR;
+}
+
+static void pr_operand(const mlci_module *m, mlci_buf *b, uint32_t id)
+{
+    const mlci_node *n = &m->nodes[id];
+
+    if (n->op == MLCI_OP_WEIGHT)
+        mlci_buf_format(b, "\"%s\":%s", n->name,
+                        mlci_format_table[n->tensor->format].name);
+    else if (pr_source(n))
+        mlci_buf_format(b, n->op == MLCI_OP_INPUT ? "%s" : "\"%s\"", n->name);
+    else
+        mlci_buf_format(b, "%%%u", id);
+}
+
+static void pr_node(const mlci_module *m, mlci_buf *b, uint32_t id, const char *indent)
+{
+    const mlci_node *n = &m->nodes[id];
+    char type[96];
+
+    mlci_buf_format(b, "%s%%%u = %s(", indent, id, mlci_op_names[n->op]);
+    for (int i = 0; i < 2 && n->inputs[i] != 0; i++) {
+        mlci_buf_text(b, i > 0 ? ", " : "");
+        pr_operand(m, b, n->inputs[i]);
+    }
+    mlci_buf_char(b, ')');
+    switch (n->op) {
+    case MLCI_OP_RMS_NORM:
+        mlci_buf_format(b, " {eps %g}", (double)n->scale);
+        break;
+    case MLCI_OP_SCALE: case MLCI_OP_SOFTCAP:
+        mlci_buf_format(b, " {%g}", (double)n->scale);
+        break;
+    case MLCI_OP_ROPE:
+        mlci_buf_text(b, n->interleaved ? " {interleaved}" : " {halves}");
+        break;
+    case MLCI_OP_ROPE_TABLE:
+        mlci_buf_format(b, " {base %g, factor %g}", (double)m->ropes[n->rope].base,
+                        (double)m->ropes[n->rope].factor);
+        break;
+    case MLCI_OP_KV_APPEND:
+        mlci_buf_format(b, " {pool %u, layer %u}", n->pool, n->layer);
+        break;
+    case MLCI_OP_ATTENTION:
+        mlci_buf_format(b, " {pool %u, layer %u, scale %g", n->pool, n->layer,
+                        (double)n->scale);
+        mlci_buf_format(b, n->window > 0 ? ", window %u}" : "}", n->window);
+        break;
+    default:
+        break;
+    }
+    mlci_type_print(m, &n->type, type, sizeof type);
+    mlci_buf_format(b, "   %s\n", type);
+}
+
+/* Computing members of the node's group, and whether this is the last. */
+static uint32_t pr_group(const mlci_module *m, uint32_t id, bool *last)
+{
+    uint32_t count = 0;
+
+    *last = true;
+    for (uint32_t i = 1; i < m->n_nodes; i++)
+        if (m->nodes[i].group == m->nodes[id].group && !pr_source(&m->nodes[i])) {
+            count++;
+            *last = *last && i <= id;
+        }
+    return count;
+}
+
+void mlci_module_print(const mlci_module *m, mlci_buf *b)
+{
+    for (uint32_t p = 0; p < m->n_pools; p++)
+        mlci_buf_format(b, "pool %u: %u layers, %u heads of %u, %s%u\n", p,
+                        m->pools[p].n_layers, m->pools[p].n_heads, m->pools[p].head_dim,
+                        m->pools[p].window > 0 ? "window " : "keeps all, window ",
+                        m->pools[p].window);
+    for (uint32_t i = 1; i < m->n_nodes; i++) {
+        bool last;
+        uint32_t count;
+
+        if (pr_source(&m->nodes[i]))
+            continue;
+        count = pr_group(m, i, &last);
+        if (count == 1)
+            pr_node(m, b, i, "");
+        if (count == 1 || !last)
+            continue;
+        mlci_buf_text(b, "{\n");
+        for (uint32_t k = 1; k <= i; k++)
+            if (m->nodes[k].group == m->nodes[i].group && !pr_source(&m->nodes[k]))
+                pr_node(m, b, k, "  ");
+        mlci_buf_text(b, "}\n");
+    }
+    mlci_buf_format(b, "return %%%u\n", m->result);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * model.h - an open model and a session on it, seen from inside.
+ */
+#ifndef MLCI_MODEL_H
+#define MLCI_MODEL_H
+
+#include "../../models/models.h"
+#include "../load/gguf.h"
+#include "../runtime/backend.h"
+#include "../text/tokenizer.h"
+#include "kv.h"
+
+typedef struct mlci_metadata { const char *key, *value; } mlci_metadata;
+
+struct mlc_model {
+    mlc_context   *ctx;
+    atomic_int     refs;
+    mlci_source    source;
+    mlci_gguf      gguf;
+    mlci_config    config;
+    mlci_arena     arena;         /* graph, plan, texts                        */
+    mlci_module    module;
+    mlci_plan      plan;
+    mlci_decoder   decoder;
+    const mlci_backend *backend;
+    mlci_weights  *weights;       /* NULL with MLC_MODEL_NO_WEIGHTS            */
+    mlc_tokenizer *tokenizer;
+    const char    *arch, *name, *format;
+    const char    *chat_template; /* NULL if the file has none                 */
+    size_t         chat_template_bytes;
+    mlci_metadata *metadata;
+    size_t         n_metadata;
+    uint64_t       n_parameters, hash;
+};
+
+void mlci_model_ref(mlc_model *m);
+
+/* A model opened with passes left out (mlcx, benchmarks); without may be NULL. */
+mlc_status mlci_model_open(mlc_context *ctx, const char *path, const mlc_source *source,
+                           const mlc_model_options *opts, const char *without,
+                           mlc_model **out, mlc_error *err);
+
+struct mlc_session {
+    mlc_model     *model;
+    mlci_program  *program;
+    mlci_kv        kv;
+    uint32_t       max_rows, max_logits;
+    /* one step's rows */
+    int32_t       *tokens, *positions, *logit_rows;
+    const float  **embeddings;
+    uint8_t *const **pages[MLCI_MAX_POOLS];
+    uint32_t       n_logits;      /* of the last eval                          */
+    uint64_t      *counts;        /* [n_sequences] rows of a batch             */
+    atomic_bool    cancel;
+};
+
+#endif

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * open.c - opening a model: directory, tokenizer, graph, plan, weights.
+ *
+ * Opening is a list of steps that each own one resource; closing takes a model
+ * that is half built, so failure and normal closing are the same code.
+ */
+#include "model.h"
+#include "../runtime/device.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { MO_OPTIONS_V0 = sizeof(mlc_model_options) };
+
+/* Graph, plan, texts: the largest models have some 10,000 nodes of 120 bytes;
+ * compiling takes as much again for each pass. */
+static const size_t mo_limit = (size_t)1 << 30;
+
+void mlc_model_options_init_sized(mlc_model_options *opts, size_t size)
+{
+    mlci_options_init(opts, size);
+}
+
+void mlc_source_init_sized(mlc_source *source, size_t size)
+{
+    mlci_options_init(source, size);
+}
+
+void mlc_model_info_init_sized(mlc_model_info *info, size_t size)
+{
+    mlci_options_init(info, size);
+}
+
+/* ---- steps ------------------------------------------------------------------------------ */
+
+static mlc_status mo_text(mlc_model *m, const char *key, const char **out, size_t *n,
+                          mlc_error *err)
+{
+    mlci_text t;
+    mlc_status st = mlci_config_text(&m->config, key, &t, err);
+
+    if (st != MLC_OK)
+        return st;
+    *out = mlci_arena_copy(&m->arena, t.p, t.n);
+    *n = t.n;
+    return *out != NULL ? MLC_OK : mlci_nomem(err, "model texts");
+}
+
+static mlc_status mo_describe(mlc_model *m, mlc_error *err)
+{
+    uint64_t count[MLCI_FORMAT_COUNT] = { 0 };
+    int most = 0;
+    size_t n;
+    mlc_status st = mo_text(m, "general.architecture", &m->arch, &n, err);
+
+    if (st == MLC_OK)
+        st = mo_text(m, "general.name", &m->name, &n, err);
+    if (st == MLC_OK)
+        st = mo_text(m, "tokenizer.chat_template", &m->chat_template,
+                     &m->chat_template_bytes, err);
+    if (st != MLC_OK)
+        return st;
+    if (m->chat_template_bytes == 0)
+        m->chat_template = NULL;
+    for (size_t i = 0; i < m->gguf.n_tensors; i++) {
+        const mlci_tensor *t = &m->gguf.tensors[i];
+        uint64_t items = t->n_bytes / mlci_format_table[t->format].block_bytes
+                       * mlci_format_table[t->format].block_items;
+
+        m->n_parameters += items;
+        count[t->format] += items;
+    }
+    for (int f = 0; f < MLCI_FORMAT_COUNT; f++)
+        if (count[f] > count[most])
+            most = f;
+    m->format = mlci_format_table[most].name;
+    m->metadata = mlci_arena_new(&m->arena, m->gguf.n_keys, sizeof *m->metadata);
+    if (m->metadata == NULL)
+        return mlci_nomem(err, "metadata");
+    for (; m->n_metadata < m->gguf.n_keys; m->n_metadata++) {
+        const mlci_gguf_key *k = &m->gguf.keys[m->n_metadata];
+        char text[256];
+
+        mlci_value_print(&k->value, text, sizeof text);
+        m->metadata[m->n_metadata].key = mlci_arena_copy(&m->arena, k->name.p, k->name.n);
+        m->metadata[m->n_metadata].value = mlci_arena_copy(&m->arena, text, strlen(text));
+        if (m->metadata[m->n_metadata].key == NULL
+            || m->metadata[m->n_metadata].value == NULL)
+            return mlci_nomem(err, "metadata");
+    }
+    return MLC_OK;
+}
+
+/* Names the model in saved sessions: the directory, and the first bytes of each
+ * tensor.  Reading all weights would take longer than laying them out. */
+static mlc_status mo_hash(mlc_model *m, mlc_error *err)
+{
+    unsigned char bytes[64];
+    uint64_t h = mlci_hash(m->arch, strlen(m->arch), m->gguf.n_tensors);
+
+    for (size_t i = 0; i < m->gguf.n_tensors; i++) {
+        const mlci_tensor *t = &m->gguf.tensors[i];
+        size_t n = t->n_bytes < sizeof bytes ? (size_t)t->n_bytes : sizeof bytes;
+        mlc_status st = mlci_source_read(&m->source, t->offset, bytes, n, err);
+
+        if (st != MLC_OK)
+            return st;
+        h = mlci_hash(t->name.p, t->name.n, h ^ (uint64_t)t->format);
+        h = mlci_hash(t->dims, sizeof t->dims, h);
+        h = mlci_hash(bytes, n, h);
+    }
+    m->hash = h;
+    return MLC_OK;
+}
+
+static mlc_status mo_compile(mlc_model *m, const char *without, mlc_error *err)
+{
+    mlc_status st = mlci_module_init(&m->module, &m->arena, &m->config, err);
+
+    if (st == MLC_OK)
+        st = mlci_model_build(&m->module, &m->decoder);
+    if (st == MLC_OK && m->tokenizer->n_tokens != m->decoder.vocab)
+        st = mlci_fail(err, MLC_EFORMAT, 0, "the vocabulary has %u tokens, the embedding "
+                       "%u rows", m->tokenizer->n_tokens, m->decoder.vocab);
+    return st == MLC_OK ? mlci_compile(&m->module, without, &m->plan, NULL, NULL) : st;
+}
+
+static mlc_status mo_open(mlc_model *m, const mlc_model_options *opts,
+                          const char *without, mlc_error *err)
+{
+    mlci_load load = { .ctx = m->ctx, .module = &m->module, .plan = &m->plan,
+                       .source = &m->source, .progress = opts->progress,
+                       .progress_user = opts->progress_user };
+    mlc_status st = mlci_device_check(m->ctx, opts->device, err);
+
+    if (st != MLC_OK)
+        return st;
+    m->backend = &mlci_backend_cpu;
+    st = mlci_gguf_open(&m->gguf, &m->source, err);
+    if (st != MLC_OK)
+        return st;  /* its errors name the file already */
+    mlci_gguf_config(&m->gguf, &m->config);
+    st = mo_describe(m, err);
+    if (st == MLC_OK)
+        st = mlci_tokenizer_new(m->ctx, &m->config, &m->tokenizer, err);
+    if (st == MLC_OK && (opts->flags & MLC_MODEL_NO_WEIGHTS) == 0) {
+        st = mo_compile(m, without, err);
+        if (st == MLC_OK)
+            st = mo_hash(m, err);
+        if (st == MLC_OK)
+            st = m->backend->weights_open(&load, &m->weights, err);
+    }
+    /* The directory (vocabulary texts) has been copied where it is needed. */
+    if (st == MLC_OK)
+        mlci_source_release(&m->source, 0, m->gguf.head_bytes);
+    return mlci_error_prefix(err, st, m->source.name);
+}
+
+static void mo_free(mlc_model *m)
+{
+    mlc_context *ctx = m->ctx;
+
+    if (m->weights != NULL)
+        m->backend->weights_close(m->weights);
+    mlc_tokenizer_close(m->tokenizer);
+    mlci_arena_reset(&m->arena);
+    mlci_gguf_close(&m->gguf);
+    mlci_source_close(&m->source);
+    mlci_delete(ctx, m, 1, sizeof *m);
+    mlci_context_unref(ctx);
+}
+
+void mlci_model_ref(mlc_model *m)
+{
+    atomic_fetch_add(&m->refs, 1);
+}
+
+void mlc_model_close(mlc_model *m)
+{
+    if (m != NULL && atomic_fetch_sub(&m->refs, 1) == 1)
+        mo_free(m);
+}
+
+mlc_status mlci_model_open(mlc_context *ctx, const char *path, const mlc_source *source,
+                           const mlc_model_options *user_opts, const char *without,
+                           mlc_model **out, mlc_error *err)
+{
+    mlc_model_options opts;
+    mlc_model *m;
+    mlc_status st;
+
+    if (out == NULL)
+        return mlci_fail(err, MLC_EINVAL, 0, "out is NULL");
+    *out = NULL;
+    if (ctx == NULL || (path == NULL && source == NULL))
+        return mlci_fail(err, MLC_EINVAL, 0, "ctx, or path or source, is NULL");
+    st = mlci_options_read(&opts, sizeof opts, MO_OPTIONS_V0, user_opts, err);
+    if (st != MLC_OK)
+        return st;
+    m = mlci_new(ctx, 1, sizeof *m);
+    if (m == NULL)
+        return mlci_nomem(err, "model");
+    m->ctx = ctx;
+    mlci_context_ref(ctx);
+    m->source.file.fd = -1;
+    atomic_init(&m->refs, 1);
+    mlci_arena_init(&m->arena, ctx, mo_limit);
+    st = path != NULL
+        ? mlci_source_path(&m->source, ctx, path, (opts.flags & MLC_MODEL_NO_MMAP) == 0, err)
+        : mlci_source_user(&m->source, ctx, source, err);
+    if (st == MLC_OK)
+        st = mo_open(m, &opts, without, err);
+    if (st != MLC_OK) {
+        mlc_model_close(m);
+        return st;
+    }
+    mlci_log(ctx, MLC_LOG_INFO, "opened %s: %s, %llu M parameters, mostly %s",
+             m->source.name, m->arch, (unsigned long long)(m->n_parameters / 1000000),
+             m->format);
+    *out = m;
+    return MLC_OK;
+}
+
+mlc_status mlc_model_open(mlc_context *ctx, const char *path, const mlc_model_options *opts,
+                          mlc_model **out, mlc_error *err)
+{
+    if (path == NULL)
+        return mlci_fail(err, MLC_EINVAL, 0, "path is NULL");
+    return mlci_model_open(ctx, path, NULL, opts, NULL, out, err);
+}
+
+mlc_status mlc_model_open_source(mlc_context *ctx, const mlc_source *source,
+                                 const mlc_model_options *opts, mlc_model **out,
+                                 mlc_error *err)
+{
+    if (source == NULL)
+        return mlci_fail(err, MLC_EINVAL, 0, "source is NULL");
+    return mlci_model_open(ctx, NULL, source, opts, NULL, out, err);
+}
+
+mlc_status mlc_tokenizer_open(mlc_context *ctx, const char *path, mlc_tokenizer **out,
+                              mlc_error *err)
+{
+    mlci_source s;
+    mlci_gguf g;
+    mlci_config c;
+    mlc_status st;
+
+    if (out == NULL)
+        return mlci_fail(err, MLC_EINVAL, 0, "out is NULL");
+    *out = NULL;
+    if (ctx == NULL || path == NULL)
+        return mlci_fail(err, MLC_EINVAL, 0, "ctx or path is NULL");
+    st = mlci_source_path(&s, ctx, path, true, err);
+    if (st != MLC_OK)
+        return st;
+    st = mlci_gguf_open(&g, &s, err);
+    if (st == MLC_OK) {
+        mlci_gguf_config(&g, &c);
+        st = mlci_error_prefix(err, mlci_tokenizer_new(ctx, &c, out, err), s.name);
+        mlci_gguf_close(&g);
+    }
+    mlci_source_close(&s);
+    return st;
+}
+
+/* ---- asking -------------------------------------------------------------------------------- */
+
+mlc_status mlc_model_get_info(const mlc_model *m, mlc_model_info *info)
+{
+    mlc_model_info r;
+
+    if (m == NULL || info == NULL)
+        return MLC_EINVAL;
+    memset(&r, 0, sizeof r);
+    r.architecture = m->arch;
+    r.name = m->name;
+    r.chat_template = m->chat_template;
+    r.chat_template_bytes = m->chat_template_bytes;
+    r.n_parameters = m->n_parameters;
+    r.file_bytes = m->source.size;
+    r.vocab_size = m->tokenizer->n_tokens;
+    r.device = m->backend->name;
+    r.format = m->format;
+    if (m->weights != NULL) {
+        r.n_layers = m->decoder.n_layers;
+        r.width = m->decoder.width;
+        r.context_length = m->decoder.context;
+        r.sliding_window = m->decoder.window;
+        r.weight_bytes = m->backend->weights_bytes(m->weights);
+        r.decode_bytes = m->backend->decode_bytes(m->weights);
+        r.hash = m->hash;
+        for (uint32_t i = 0; i < m->module.n_pools; i++)
+            r.kv_bytes_per_token += m->backend->page_bytes(&m->module, i, false)
+                                  / MLCI_KV_PAGE;
+    }
+    return mlci_result_write(info, &r, sizeof r);
+}
+
+mlc_status mlc_model_metadata(const mlc_model *m, size_t i, const char **key,
+                              const char **value)
+{
+    if (m == NULL || key == NULL || value == NULL)
+        return MLC_EINVAL;
+    if (i >= m->n_metadata)
+        return MLC_ECLOSED;
+    *key = m->metadata[i].key;
+    *value = m->metadata[i].value;
+    return MLC_OK;
+}
+
+const mlc_tokenizer *mlc_model_tokenizer(const mlc_model *m)
+{
+    return m == NULL ? NULL : m->tokenizer;
+}

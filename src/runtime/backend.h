@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * backend.h - what a compute device does for the library: hold a model's
+ * weights, run a plan's calls for the rows of a step.
+ *
+ * Weights belong to the model (many sessions share them), a program to one
+ * session.  All memory of a program is taken when it is opened; run allocates
+ * nothing.  Backends are a table (backends in model/open.c); each implements
+ * this page and holds no maths: that is in kernels/.
+ */
+#ifndef MLCI_BACKEND_H
+#define MLCI_BACKEND_H
+
+#include "../compiler/pass.h"
+#include "../load/source.h"
+
+/* One step: rows of any sequences, in the order of their results.  Prefill,
+ * decode and scoring are all this. */
+typedef struct mlci_step {
+    uint32_t n_rows, n_logits;
+    uint32_t first_logit;              /* where in the result this step's logits
+                                          go: earlier rows are kept            */
+    const int32_t *tokens;             /* [n_rows]                             */
+    const float *const *embeddings;    /* [n_rows] of width floats, or NULL: the
+                                          row's token; the array may be NULL   */
+    const int32_t *positions;          /* [n_rows]                             */
+    const int32_t *logit_rows;         /* [n_logits] row numbers               */
+    /* [pool][row][block]: the pages of the row's sequence in each pool */
+    uint8_t *const *const *pages[MLCI_MAX_POOLS];
+    const atomic_bool *cancel;         /* looked at between calls              */
+} mlci_step;
+
+/* What a program may be asked for; fixed when it is opened. */
+typedef struct mlci_bounds {
+    uint32_t rows, logits;             /* of one step                          */
+    uint64_t kv_tokens;                /* longest sequence                     */
+    bool     kv_f32;
+} mlci_bounds;
+
+typedef struct mlci_weights mlci_weights;
+typedef struct mlci_program mlci_program;
+
+typedef struct mlci_load {
+    mlc_context       *ctx;
+    const mlci_module *module;
+    const mlci_plan   *plan;
+    const mlci_source *source;
+    mlc_status       (*progress)(void *user, double done);
+    void              *progress_user;
+} mlci_load;
+
+typedef struct mlci_backend {
+    const char *name;
+
+    /* Read the plan's weights and lay them out for the device. */
+    mlc_status (*weights_open)(const mlci_load *load, mlci_weights **out,
+                               mlc_error *err);
+    void       (*weights_close)(mlci_weights *w);
+    uint64_t   (*weights_bytes)(const mlci_weights *w);
+    /* Bytes that decoding one row reads. */
+    uint64_t   (*decode_bytes)(const mlci_weights *w);
+
+    /* Bytes of a page of a pool, and one position's part of it in the canonical
+     * order [layer][key, value][head][dim] of the pages' own type, for saving. */
+    size_t     (*page_bytes)(const mlci_module *m, uint32_t pool, bool kv_f32);
+    void       (*page_read)(const mlci_module *m, uint32_t pool, bool kv_f32,
+                            const uint8_t *page, uint32_t slot, uint8_t *out);
+    void       (*page_write)(const mlci_module *m, uint32_t pool, bool kv_f32,
+                             uint8_t *page, uint32_t slot, const uint8_t *in);
+
+    mlc_status (*program_open)(mlci_weights *w, const mlci_bounds *bounds,
+                               mlci_program **out, mlc_error *err);
+    void       (*program_close)(mlci_program *p);
+    uint64_t   (*program_bytes)(const mlci_program *p);
+    /* Compute the step; MLC_ECANCELED if its flag was set meanwhile.  Pages of
+     * the rows' positions have then been written in part. */
+    mlc_status (*run)(mlci_program *p, const mlci_step *step);
+    /* [bounds.logits][vocabulary]; rows that no later run has overwritten. */
+    const float *(*logits)(const mlci_program *p);
+} mlci_backend;
+
+extern const mlci_backend mlci_backend_cpu;
+
+#endif
