@@ -142,6 +142,7 @@ MLCI_INLINE void my_few(mlci_panel d, const uint8_t *p, size_t columns,
             my_head(d, p, &factors);
             p += mlci_head_bytes(d);
         }
+        mlci_matmul_ahead(d, p);
         MLCI_UNROLL
         for (int t = 0; t < rows; t++)
             x[t] = my_row_at(d, a, (uint32_t)t, s);

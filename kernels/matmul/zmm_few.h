@@ -28,6 +28,7 @@ MLCI_INLINE void mz_few(mlci_panel d, const uint8_t *p, size_t columns,
             mz_head(d, p, &factors);
             p += mlci_head_bytes(d);
         }
+        mlci_matmul_ahead(d, p);
         MLCI_UNROLL
         for (int r = 0; r < 2; r++) {
             mz_half h = mz_begin(d, p, r);

@@ -32,6 +32,13 @@
 # define MLCI_UNROLL
 #endif
 
+/* Fetch a line into the second-level cache.  Any address will do: none faults. */
+#if defined __GNUC__
+# define MLCI_PREFETCH_L2(address) __builtin_prefetch((const void *)(address), 0, 2)
+#else
+# define MLCI_PREFETCH_L2(address) ((void)(address))
+#endif
+
 /* A short wait inside a spin loop. */
 #if defined __x86_64__ || defined __i386__
 # define MLCI_PAUSE() __builtin_ia32_pause()

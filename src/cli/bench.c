@@ -44,14 +44,24 @@ static void be_prompt(int32_t *ids, int n, size_t vocab)
     }
 }
 
+/* In lanes, which the compiler makes vectors of: a vocabulary of 262,144 is a
+ * tenth of a small model's step otherwise. */
 static int32_t be_best(const float *x, size_t n)
 {
-    int32_t best = 0;
+    float lane[16], best = x[0];
+    size_t k = 0;
 
-    for (size_t i = 1; i < n; i++)
-        if (x[i] > x[best])
-            best = (int32_t)i;
-    return best;
+    for (int i = 0; i < 16; i++)
+        lane[i] = best;
+    for (; k + 16 <= n; k += 16)
+        for (size_t i = 0; i < 16; i++)
+            lane[i] = x[k + i] > lane[i] ? x[k + i] : lane[i];
+    for (int i = 0; i < 16; i++)
+        best = lane[i] > best ? lane[i] : best;
+    for (; k < n; k++)
+        best = x[k] > best ? x[k] : best;
+    for (k = 0; k + 1 < n && x[k] != best; k++) {}
+    return (int32_t)k;
 }
 
 static mlc_status be_decode(mlc_session *s, const cli_options *o, const int32_t *ids,
