@@ -24,7 +24,7 @@
  *          that read files or text also fill *err, which may be NULL.  The
  *          library never prints, exits, aborts or installs a signal handler.
  * Memory   All of it comes from the context's allocator, except what the
- *          small libraries below it take (PCRE2, cJSON: bounded, per model).
+ *          PCRE2 takes for a tokenizer's pattern (bounded, per model).
  *          An X from mlc_X_open is released by mlc_X_close, which accepts NULL.
  * Handles  are counted inside: a model may be closed while its sessions live,
  *          an engine while its requests live; the memory goes with the last.

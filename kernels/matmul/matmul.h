@@ -25,7 +25,8 @@
  * Accuracy   against the exact sum: each x is off by at most (1/2 + 2^-8)
  *            scale, so the sum by 0.504 scale sum_k |w|; then 2 K/group + 2
  *            float32 roundings of partial sums, each at most u/2 of their
- *            largest magnitude.  Float formats: K roundings.
+ *            largest magnitude (2^-150 where they are subnormal).  Float
+ *            formats: K roundings, scalar tier 2 K.
  * Domain     K a multiple of 32 (256 for formats with super-blocks), at most
  *            2^20; n >= 1.
  *

@@ -17,12 +17,14 @@
  * Shapes     rows are contiguous float32; x, y, g, a, b, out [d].  out may be any
  *            of the inputs.
  * Domain     d >= 1, eps >= 0; quantize: d a multiple of 16.  A row with an
- *            infinity quantizes to scale NaN, so that it does not pass unseen.
+ *            infinity or a NaN quantizes to scale NaN, so that it does not pass
+ *            unseen; one whose values are all below 1e-30 to zeros.
  * Accuracy   rms_norm: |y - ref| <= (d/128 + 6) u |ref|, u = 2^-23: squares are
  *            summed in 16 lanes (d/16 terms each, half an ulp a step), then by a
  *            tree of 4; the root halves that; root, quotient and two products add
  *            4 u/2, the reference's rounding 1 u/2.  norm_add: the same of the
- *            norm, and u/2 of the sum.  gate: 8 u |ref| + 4e-7 |a b| (e^x: 2e-7;
+ *            norm, and u of the sum (ours and the reference's).  gate:
+ *            8 u |ref| + 4e-7 |a b| (e^x: 2e-7;
  *            gelu's tanh cancels near zero, hence the absolute part).
  *            quantize: |x - q scale| <= scale (1/2 + 2^-8).
  * Order      depends on d alone: a row has the same bits in every batch.  The

@@ -36,14 +36,17 @@ static void rr_norm_add(const float *x, const float *g, const float *y, size_t d
 static void rr_quantize(const float *x, size_t d, const mlci_quant_row *o)
 {
     double most = 0.0, scale;
+    bool finite = true;
 
-    for (size_t i = 0; i < d; i++)
+    for (size_t i = 0; i < d; i++) {
         most = fmax(most, fabs((double)x[i]));
-    scale = most / MLCI_QUANT_MAX;
-    *o->scale = isinf(most) ? NAN : (float)scale;
+        finite = finite && isfinite(x[i]);
+    }
+    scale = most > 1e-30 ? most / MLCI_QUANT_MAX : 0.0;
+    *o->scale = finite ? (float)scale : NAN;
     for (size_t i = 0; i < d; i++) {
         static const int place[4] = { 0, 2, 1, 3 };
-        int q = scale > 0 && !isinf(most) ? (int)nearbyint((double)x[i] / scale) : 0;
+        int q = scale > 0 && finite ? (int)nearbyint((double)x[i] / scale) : 0;
 
         if (o->low != NULL) {
             o->low[i] = (int8_t)(q & 255);

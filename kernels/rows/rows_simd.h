@@ -39,20 +39,25 @@ static void rs_norm_add(const float *x, const float *g, const float *y, size_t d
     }
 }
 
+/* So small a row quantizes to zeros: 1 / scale would overflow. */
+#define RS_SMALLEST 1e-30f
+
 static void rs_quantize(const float *x, size_t d, const mlci_quant_row *o)
 {
-    v16 most = v_zero(), inv;
+    const v16 least = v_set1(-MLCI_QUANT_MAX);
+    v16 most = v_zero(), finite = v_zero(), inv;
     float m;
 
-    for (size_t i = 0; i < d; i += 16)
-        most = v_max(v_abs(v_load(x + i)), most);
-    m = v_largest(most);
-    *o->scale = m <= 3.4028235e38f ? m / MLCI_QUANT_MAX : NAN;
-    inv = v_set1(m > 1e-30f && m <= 3.4028235e38f ? MLCI_QUANT_MAX / m : 0.0f);
-    if (!(m > 1e-30f))       /* so small a row is zero: 1 / scale would overflow */
-        *o->scale = 0.0f;
     for (size_t i = 0; i < d; i += 16) {
-        vi16 q = v_round(v_mul(v_load(x + i), inv));
+        most = v_max(v_abs(v_load(x + i)), most);
+        finite = v_fma(v_load(x + i), v_zero(), finite);  /* NaN unless all are */
+    }
+    m = v_sum(finite) == 0 ? v_largest(most) : NAN;
+    *o->scale = m > RS_SMALLEST ? m / MLCI_QUANT_MAX : m * 0.0f;
+    inv = v_set1(m > RS_SMALLEST ? MLCI_QUANT_MAX / m : 0.0f);
+    for (size_t i = 0; i < d; i += 16) {
+        /* the maximum turns NaN into a number that fits */
+        vi16 q = v_round(v_max(v_mul(v_load(x + i), inv), least));
 
         if (o->sums != NULL)
             o->sums[i / 16] = vi_sum(q);

@@ -201,13 +201,33 @@ static mlc_status pa_refuse(const mlci_json *request, mlc_error *err)
     return MLC_OK;
 }
 
+/*
+ * A request that says nothing about sampling gets what small quantized models need
+ * to stay on the point; one that names any of the four fields gets OpenAI's neutral
+ * values for the others.
+ */
+static void pa_defaults(mlci_params *p, const mlci_json *request)
+{
+    static const char *const names[] = { "temperature", "top_p", "top_k", "min_p" };
+
+    p->temperature = p->top_p = p->repetition = 1.0f;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const mlci_json *v = mlci_json_get(request, names[i]);
+
+        if (v != NULL && v->type != MLCI_JSON_NULL)
+            return;
+    }
+    p->temperature = 0.7f;
+    p->top_p = 0.95f;
+}
+
 mlc_status mlci_params_read(mlci_params *p, mlci_arena *arena, const mlci_json *request,
                             const mlc_model *m, mlc_error *err)
 {
     const mlci_json *v;
     mlc_status st;
 
-    p->temperature = p->top_p = p->repetition = 1.0f;
+    pa_defaults(p, request);
     p->model = m->name;
     v = mlci_json_get(request, "model");
     if (v != NULL && v->type == MLCI_JSON_STRING) {
