@@ -1,0 +1,65 @@
+# Tests, sanitizers, checks, measurements.
+#
+#   make test     everything: native, sanitizers, arm64 under qemu, program, ABI
+#   make quick    the native tests alone
+#   make asan, tsan, arm64, fuzz   those parts alone
+TEST_SRC  := $(wildcard tests/test_*.c)
+TESTS     := $(TEST_SRC:tests/%.c=%)
+REPLAY    := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+PROBE_OBJ := $(patsubst %.c,$B/%.o,$(filter-out $(OTHER_TIERS),$(wildcard tests/simd_probe_*.c)))
+BIN        = $B/tests
+# Where golden data and models are; the same for all builds.
+DATA       = build
+
+# Test code is like kernels: conversions are meant.
+$B/tests/%.o: tests/%.c
+	$(QUIET_CC)mkdir -p $(@D) && $(CC) $(CORE) -O1 $(KERNEL_WARN) -Wno-format-truncation $(ISA) \
+	    -c -o $@ $<
+
+$(TESTS:%=$(BIN)/%): $(BIN)/%: $(BIN)/%.o $B/libmlc.a
+	$(QUIET)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $B/libmlc.a $(LIBS)
+$(BIN)/test_simd: $(PROBE_OBJ)
+
+# A fuzz target with a main that replays a folder of inputs.
+$(REPLAY:%=$(BIN)/%): $(BIN)/%: $(BIN)/fuzz/%.o $(BIN)/fuzz/replay.o $B/libmlc.a
+	$(QUIET)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $B/libmlc.a $(LIBS)
+
+.PHONY: tests prepare test quick asan tsan arm64 fuzz
+tests: $(TESTS:%=$(BIN)/%) $(REPLAY:%=$(BIN)/%)
+
+prepare:
+	$(QUIET)sh tools/need.sh build model test
+	$(QUIET)sh tests/prepare.sh $(DATA)
+
+REPLAY_RUN  = $(foreach t,$(REPLAY),"$(1)/tests/$(t) tests/corpus/$(t:fuzz_%=%)")
+NATIVE_RUN  = $(TESTS:%=$(BIN)/%) $(call REPLAY_RUN,$B)
+PROGRAM_RUN = "sh tests/test_cli.sh" "sh tests/test_program.sh" "sh tests/check_header.sh" \
+              "sh tests/check_abi.sh"
+# The real models' goldens are a matter of numbers, not of memory.
+ASAN_TESTS := $(filter-out test_models,$(TESTS))
+ASAN_RUN    = $(ASAN_TESTS:%=build/asan/tests/%) $(call REPLAY_RUN,build/asan)
+TSAN_TESTS := test_pool test_engine test_session
+TSAN_RUN    = $(TSAN_TESTS:%=build/tsan/tests/%)
+
+ASAN = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+TSAN = -fsanitize=thread
+export ASAN_OPTIONS = detect_leaks=1:allocator_may_return_null=1:detect_stack_use_after_return=1
+
+.PHONY: build-asan build-tsan
+build-asan:
+	$(QUIET)$(MAKE) --no-print-directory B=build/asan CFLAGS="-O1 -g $(ASAN)" LDFLAGS="$(ASAN)" \
+	    tests build/asan/mlc
+build-tsan:
+	$(QUIET)$(MAKE) --no-print-directory B=build/tsan CFLAGS="-O1 -g $(TSAN)" LDFLAGS="$(TSAN)" \
+	    $(TSAN_TESTS:%=build/tsan/tests/%)
+
+test: all tests prepare build-asan build-tsan build-arm64 examples
+	$(QUIET)sh tests/run.sh $(NATIVE_RUN) $(PROGRAM_RUN) $(ASAN_RUN) $(TSAN_RUN) $(ARM_RUN)
+quick: all tests prepare
+	$(QUIET)sh tests/run.sh $(NATIVE_RUN)
+asan: prepare build-asan
+	$(QUIET)sh tests/run.sh $(ASAN_RUN)
+tsan: prepare build-tsan
+	$(QUIET)sh tests/run.sh $(TSAN_RUN)
+arm64: prepare build-arm64
+	$(QUIET)sh tests/run.sh $(ARM_RUN)

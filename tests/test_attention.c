@@ -92,7 +92,7 @@ static void attend(state *s, const problem *p, const mlci_attention_kernels *k,
     void *scratch = aligned_alloc(64, mlci_round_up(mlci_att_scratch(p->dim), 64));
     uint32_t total = p->n_rows * p->group;
 
-    for (int i = 0; i < MAX_ROWS * 60 * 256 + PAD; i++)
+    for (uint32_t i = 0; i < p->n_rows * p->heads * p->dim + PAD; i++)
         s->out[i] = canary;
     for (uint32_t h = 0; h < p->heads / p->group; h++)
         for (uint32_t first = 0; first < total; first += queries)

@@ -42,22 +42,19 @@ void mlci_attention_ref(const mlci_attention_args *a, uint32_t row)
         float *out = a->out + ((size_t)row * a->heads + h) * dim;
         size_t keys = mlci_kv_keys(&a->kv, h / a->group);
         size_t values = mlci_kv_values(&a->kv, h / a->group);
-        double max = -INFINITY, sum = 0.0;
+        double max = -INFINITY, sum = 0.0, acc[1024] = { 0.0 };   /* the domain's limit */
 
         for (uint32_t j = from; j <= p; j++)
             max = fmax(max, ar_score(a, q, a->pages[row][j / 64] + keys, j % 64));
-        for (uint32_t j = from; j <= p; j++)
-            sum += exp(ar_score(a, q, a->pages[row][j / 64] + keys, j % 64) - max);
-        for (uint32_t d = 0; d < dim; d++) {
-            double s = 0.0;
+        for (uint32_t j = from; j <= p; j++) {
+            const uint8_t *page = a->pages[row][j / 64];
+            double w = exp(ar_score(a, q, page + keys, j % 64) - max);
 
-            for (uint32_t j = from; j <= p; j++) {
-                const uint8_t *page = a->pages[row][j / 64];
-
-                s += exp(ar_score(a, q, page + keys, j % 64) - max)
-                   * ar_load(page + values, (size_t)(j % 64) * dim + d, a->kv.f32);
-            }
-            out[d] = (float)(s / sum);
+            sum += w;
+            for (uint32_t d = 0; d < dim; d++)
+                acc[d] += w * ar_load(page + values, (size_t)(j % 64) * dim + d, a->kv.f32);
         }
+        for (uint32_t d = 0; d < dim; d++)
+            out[d] = (float)(acc[d] / sum);
     }
 }

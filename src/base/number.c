@@ -79,7 +79,7 @@ static bool nu_fast(const char *s, size_t n, double *v)
 bool mlci_read_double(const char *s, size_t n, double *v)
 {
     char small[128];
-    size_t dot, i, used = 0;
+    size_t dot, i, used = 0, digits;
     int64_t exp10 = 0, written = 0;
     bool is_int, frac = false;
 
@@ -89,6 +89,7 @@ bool mlci_read_double(const char *s, size_t n, double *v)
         return true;
     if (s[0] == '-')
         small[used++] = '-';
+    digits = used;                     /* where they begin                   */
     for (i = s[0] == '-' || s[0] == '+'; i < n && s[i] != 'e' && s[i] != 'E'; i++) {
         if (s[i] == '.') {
             frac = true;
@@ -97,7 +98,7 @@ bool mlci_read_double(const char *s, size_t n, double *v)
         exp10 -= frac;
         if (used > 100)
             exp10++;
-        else if (used > 1 || s[i] != '0')
+        else if (used > digits || s[i] != '0')
             small[used++] = s[i];
     }
     if (i < n)
@@ -108,7 +109,7 @@ bool mlci_read_double(const char *s, size_t n, double *v)
     exp10 += written;
     exp10 = exp10 < -99999 ? -99999 : exp10 > 99999 ? 99999 : exp10;
     snprintf(small + used, sizeof small - used, "%se%d",
-             used == 0 || small[used - 1] == '-' ? "0" : "", (int)exp10);
+             used == digits ? "0" : "", (int)exp10);
     *v = strtod(small, NULL);
     return true;
 }

@@ -9,7 +9,7 @@
 /* A template's tree: the longest known (20 KB of text) takes 400 KB.  A
  * rendering: a prompt of a few hundred KB, built by appending. */
 static const size_t te_tree_limit = (size_t)64 << 20;
-static const size_t te_render_limit = (size_t)512 << 20;
+static const size_t te_render_limit = (size_t)256 << 20;
 
 /* A prompt of 1,000 messages takes about 10^6 steps; 10^8 are a few seconds. */
 static const uint64_t te_steps = 100 * 1000 * 1000;

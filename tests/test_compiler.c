@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_compiler.c - symbolic dims, shape deduction, passes and the memory plan, on
+ * small modules and on the tiny models' graphs.
+ */
+#include "golden.h"
+#include "../models/models.h"
+#include "../src/compiler/pass.h"
+#include "../src/load/gguf.h"
+
+static mlc_context *ctx;
+
+/* ---- dims ------------------------------------------------------------------------ */
+
+static void test_dims(void)
+{
+    mlci_arena a;
+    mlci_dims d;
+    mlci_dim n, r, two, three, sum;
+    uint64_t at[MLCI_MAX_SYMBOLS] = { 10, 3 };
+    int64_t v = 0;
+    char text[80];
+
+    T_CASE("dims: equal exactly if their numbers are");
+    mlci_arena_init(&a, ctx, 1 << 20);
+    mlci_dims_init(&d, &a);
+    n = mlci_dim_symbol(&d, "n", 100);
+    r = mlci_dim_symbol(&d, "r", 5);
+    two = mlci_dim_const(&d, 2), three = mlci_dim_const(&d, 3);
+    T_CHECK(mlci_dim_add(&d, mlci_dim_mul(&d, two, n), n) == mlci_dim_mul(&d, n, three),
+            "2n + n = 3n");
+    T_CHECK(mlci_dim_mul(&d, mlci_dim_add(&d, n, two), mlci_dim_add(&d, r, three))
+            == mlci_dim_add(&d, mlci_dim_add(&d, mlci_dim_mul(&d, r, n),
+                                             mlci_dim_mul(&d, three, n)),
+                            mlci_dim_add(&d, mlci_dim_const(&d, 6),
+                                         mlci_dim_mul(&d, two, r))),
+            "(n + 2)(r + 3) = rn + 3n + 6 + 2r");
+    T_CHECK(n != r && mlci_dim_mul(&d, two, n) != n, "different dims");
+    T_CHECK(mlci_dim_mul(&d, n, mlci_dim_const(&d, 0)) == mlci_dim_const(&d, 0), "zero");
+    T_CHECK(mlci_dim_known(&d, mlci_dim_mul(&d, two, three), &v) && v == 6, "constant");
+    T_CHECK(!mlci_dim_known(&d, n, &v), "a symbol is not known");
+    sum = mlci_dim_add(&d, mlci_dim_mul(&d, mlci_dim_mul(&d, n, n), r), three);
+    T_CHECK(mlci_dim_at(&d, sum, at) == 303, "n n r + 3");
+    mlci_dim_print(&d, mlci_dim_add(&d, mlci_dim_mul(&d, two, n), three), text, sizeof text);
+    T_CHECK(strcmp(text, "2*n + 3") == 0, "%s", text);
+    T_CHECK(!d.failed, "all of this fits");
+
+    T_CASE("dims: overflow is an error, not a number");
+    at[0] = UINT64_MAX;
+    T_CHECK(mlci_dim_at(&d, mlci_dim_mul(&d, n, n), at) == UINT64_MAX, "n n at 2^64 - 1");
+    mlci_dim_mul(&d, mlci_dim_const(&d, INT64_MAX), two);
+    T_CHECK(d.failed, "2^63 * 2");
+    mlci_arena_reset(&a);
+}
+
+/* ---- deduction -------------------------------------------------------------------- */
+
+/* A file with whatever matrix is asked for: the numbers in its name, "4x32". */
+static const mlci_tensor *fake_tensor(const void *impl, const char *name, size_t n)
+{
+    static mlci_tensor t[64];
+    static int used;
+    mlci_tensor *x = &t[used++ % 64];
+    unsigned rows = 0, columns = 0;
+
+    memset(x, 0, sizeof *x);
+    x->rank = sscanf(name, "%ux%u", &rows, &columns) == 2 ? 2 : 1;
+    x->name = (mlci_text){ name, n };
+    x->format = x->rank == 2 ? MLCI_Q8_0 : MLCI_F32;
+    x->dims[0] = rows, x->dims[1] = x->rank == 2 ? columns : 1;
+    x->n_bytes = 1;
+    (void)impl;
+    return rows > 0 ? x : NULL;
+}
+
+static bool fake_find(const void *impl, const char *key, size_t n, mlci_value *out)
+{
+    (void)impl, (void)key, (void)n, (void)out;
+    return false;
+}
+
+typedef struct small {
+    mlci_arena  arena;
+    mlci_config config;
+    mlci_module m;
+    mlc_error   err;
+} small;
+
+static uint32_t small_begin(small *s)      /* gives x [n, 32] */
+{
+    memset(s, 0, sizeof *s);
+    s->config.find = fake_find, s->config.tensor = fake_tensor;
+    s->config.arch = (mlci_text){ "test", 4 };
+    mlci_arena_init(&s->arena, ctx, 1 << 24);
+    mlci_module_init(&s->m, &s->arena, &s->config, &s->err);
+    return mlci_embed(&s->m, s->m.tokens, mlci_weight(&s->m, "50x32", 0, 50, 32));
+}
+
+static void small_end(small *s) { mlci_arena_reset(&s->arena); }
+
+static void check_type(const small *s, uint32_t node, const char *want)
+{
+    char text[96];
+
+    mlci_type_print(&s->m, &s->m.nodes[node].type, text, sizeof text);
+    T_CHECK(strcmp(text, want) == 0, "%s, want %s", text, want);
+}
+
+static void test_deduce(void)
+{
+    small s;
+    uint32_t x, y, q;
+
+    T_CASE("shapes are deduced");
+    x = small_begin(&s);
+    check_type(&s, x, "f32[n, 32]");
+    y = mlci_matmul(&s.m, x, mlci_weight(&s.m, "96x32", 0, 96, 32));
+    check_type(&s, y, "f32[n, 96]");
+    q = mlci_heads(&s.m, y, 3, 32);
+    check_type(&s, q, "f32[n, 3, 32]");
+    check_type(&s, mlci_flat(&s.m, q), "f32[n, 96]");
+    check_type(&s, mlci_take(&s.m, y, s.m.logit_rows), "f32[r, 96]");
+    check_type(&s, mlci_rms_norm(&s.m, q, mlci_vector(&s.m, "32", 0, 32), 1e-5f),
+               "f32[n, 3, 32]");
+    T_CHECK(s.m.status == MLC_OK, "%s", s.err.text);
+    small_end(&s);
+
+    T_CASE("a shape error names operator and shapes, and sticks");
+    x = small_begin(&s);
+    y = mlci_matmul(&s.m, x, mlci_weight(&s.m, "96x64", 0, 96, 64));
+    T_CHECK(y == 0 && s.m.status != MLC_OK && strstr(s.err.text, "matmul") != NULL
+            && strstr(s.err.text, "[n, 32]") != NULL && strstr(s.err.text, "[96, 64]") != NULL,
+            "%s", s.err.text);
+    T_CHECK(mlci_add_op(&s.m, x, x) == 0, "nothing more is built");
+    small_end(&s);
+
+    T_CASE("add: shapes differ");
+    x = small_begin(&s);
+    mlci_add_op(&s.m, x, mlci_matmul(&s.m, x, mlci_weight(&s.m, "64x32", 0, 64, 32)));
+    T_CHECK(s.m.status != MLC_OK && strstr(s.err.text, "add") != NULL, "%s", s.err.text);
+    small_end(&s);
+
+    T_CASE("reshape: elements differ");
+    x = small_begin(&s);
+    mlci_heads(&s.m, x, 3, 32);
+    T_CHECK(s.m.status != MLC_OK && strstr(s.err.text, "reshape") != NULL, "%s", s.err.text);
+    small_end(&s);
+
+    T_CASE("a tensor of another shape than the model wants");
+    small_begin(&s);
+    mlci_weight(&s.m, "96x64", 0, 96, 32);
+    T_CHECK(s.m.status == MLC_EFORMAT && strstr(s.err.text, "96x64") != NULL, "%s",
+            s.err.text);
+    small_end(&s);
+
+    T_CASE("a tensor that is missing");
+    small_begin(&s);
+    mlci_weight(&s.m, "blk.%u.none", 7, 96, 32);
+    T_CHECK(s.m.status == MLC_EFORMAT && strstr(s.err.text, "blk.7.none") != NULL, "%s",
+            s.err.text);
+    small_end(&s);
+}
+
+/* ---- passes ------------------------------------------------------------------------ */
+
+static size_t count(const mlci_plan *p, mlci_call_kind kind)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < p->n_calls; i++)
+        n += p->calls[i].kind == kind;
+    return n;
+}
+
+/* Three products of one value with a gate, a residual, and a near miss. */
+static void test_fusion(void)
+{
+    small s;
+    mlci_plan plan;
+    uint32_t x, h, g, u, y;
+
+    T_CASE("gate and residual: two products, two calls");
+    x = small_begin(&s);
+    h = mlci_rms_norm(&s.m, x, mlci_vector(&s.m, "32", 0, 32), 1e-5f);
+    g = mlci_unary(&s.m, MLCI_OP_SILU, mlci_matmul(&s.m, h, mlci_weight(&s.m, "64x32", 0, 64, 32)), 0);
+    u = mlci_matmul(&s.m, h, mlci_weight(&s.m, "64x32", 0, 64, 32));
+    y = mlci_matmul(&s.m, mlci_mul_op(&s.m, g, u), mlci_weight(&s.m, "32x64", 0, 32, 64));
+    s.m.result = mlci_add_op(&s.m, x, y);
+    T_CHECK(mlci_compile(&s.m, NULL, &plan, NULL, NULL) == MLC_OK, "%s", s.err.text);
+    T_CHECK(plan.n_calls == 3 && count(&plan, MLCI_CALL_MATMUL) == 2, "%zu calls, %zu products",
+            plan.n_calls, count(&plan, MLCI_CALL_MATMUL));
+    T_CHECK(plan.calls[1].epilogue == MLCI_EPI_GATED && plan.calls[1].n_segments == 2
+            && plan.calls[1].gain != 0, "norm before, gate after");
+    T_CHECK(plan.calls[2].epilogue == MLCI_EPI_RESIDUAL, "residual after");
+    small_end(&s);
+
+    T_CASE("a value used twice is not fused away");
+    x = small_begin(&s);
+    g = mlci_unary(&s.m, MLCI_OP_SILU, mlci_matmul(&s.m, x, mlci_weight(&s.m, "32x32", 0, 32, 32)), 0);
+    s.m.result = mlci_add_op(&s.m, mlci_mul_op(&s.m, g, g), g);
+    T_CHECK(mlci_compile(&s.m, NULL, &plan, NULL, NULL) == MLC_OK, "%s", s.err.text);
+    for (size_t i = 0; i < plan.n_calls; i++)
+        T_CHECK(plan.calls[i].kind != MLCI_CALL_MATMUL
+                || plan.calls[i].epilogue == MLCI_EPI_STORE, "call %zu", i);
+    small_end(&s);
+}
+
+/* Values whose lives overlap must not share a byte. */
+static void check_memory(const mlci_module *m, const mlci_plan *p, uint64_t rows)
+{
+    uint64_t values[MLCI_MAX_SYMBOLS] = { rows, rows < 4 ? rows : 4 };
+    size_t *at = calloc(p->n_slots, sizeof *at), bad = 0, largest = 0;
+    size_t total = mlci_plan_place(m, p, values, at), sum = 0;
+
+    for (size_t i = 0; i < p->n_slots; i++) {
+        const mlci_slot *a = &p->slots[i];
+        size_t na = mlci_dim_at(&m->dims, a->elements, values) * 4;
+
+        sum += na;
+        largest = na > largest ? na : largest;
+        T_CHECK(at[i] % 64 == 0 && at[i] + na <= total, "slot %zu: outside", i);
+        for (size_t j = 0; j < i; j++) {
+            const mlci_slot *b = &p->slots[j];
+            size_t nb = mlci_dim_at(&m->dims, b->elements, values) * 4;
+
+            bad += a->first <= b->last && b->first <= a->last && at[i] < at[j] + nb
+                && at[j] < at[i] + na;
+        }
+    }
+    T_CHECK(bad == 0, "%zu pairs overlap", bad);
+    T_CHECK(total >= largest && total < sum, "%zu bytes planned; sum %zu", total, sum);
+    free(at);
+}
+
+/* A value is read after the call that made it. */
+static void check_order(const mlci_module *m, const mlci_plan *p)
+{
+    for (size_t i = 0; i < p->n_slots; i++)
+        T_CHECK(p->slots[i].first <= p->slots[i].last && p->slots[i].last <= p->n_calls,
+                "slot %zu lives from %u to %u", i, p->slots[i].first, p->slots[i].last);
+    for (size_t i = 0; i < p->n_calls; i++)
+        T_CHECK(p->calls[i].node > 0 && p->calls[i].node < m->n_nodes, "call %zu", i);
+}
+
+static void test_model(const char *path, size_t calls_per_layer, size_t others)
+{
+    static const char *const withouts[] = { "", "merge", "decode", "prologue", "epilogue",
+                                            "rows", "merge,decode,prologue,epilogue,rows" };
+
+    for (size_t w = 0; w < sizeof withouts / sizeof *withouts; w++) {
+        mlci_arena arena;
+        mlci_source source;
+        mlci_gguf g;
+        mlci_config config;
+        mlci_module m;
+        mlci_decoder d;
+        mlci_plan plan;
+        mlc_error err = { 0 };
+
+        T_CASE("%s without '%s'", strrchr(path, '/') + 1, withouts[w]);
+        mlci_arena_init(&arena, ctx, 1 << 26);
+        if (mlci_source_path(&source, ctx, path, true, &err) != MLC_OK
+            || mlci_gguf_open(&g, &source, &err) != MLC_OK) {
+            T_CHECK(0, "%s", err.text);
+            continue;
+        }
+        mlci_gguf_config(&g, &config);
+        T_CHECK(mlci_module_init(&m, &arena, &config, &err) == MLC_OK
+                && mlci_model_build(&m, &d) == MLC_OK
+                && mlci_compile(&m, withouts[w], &plan, NULL, NULL) == MLC_OK, "%s", err.text);
+        check_order(&m, &plan);
+        check_memory(&m, &plan, 1);
+        check_memory(&m, &plan, 256);
+        if (w == 0)
+            T_CHECK(plan.n_calls == calls_per_layer * d.n_layers + others
+                    && count(&plan, MLCI_CALL_SIMPLE) == 0, "%zu calls, %zu of them simple",
+                    plan.n_calls, count(&plan, MLCI_CALL_SIMPLE));
+        else
+            T_CHECK(plan.n_calls >= calls_per_layer * d.n_layers + others, "%zu calls",
+                    plan.n_calls);
+        mlci_gguf_close(&g);
+        mlci_source_close(&source);
+        mlci_arena_reset(&arena);
+    }
+}
+
+int main(void)
+{
+    ctx = test_context(NULL);
+    t_begin();
+    test_dims();
+    test_deduce();
+    test_fusion();
+    /* qkv, attention, output, gate and up, down; besides: embedding, rope, head */
+    test_model(data_path("golden/tiny/gguf/llama/llama-Q4_0.gguf"), 5, 3);
+    /* and a norm-and-add after attention and after the feed-forward part, two ropes */
+    test_model(data_path("golden/tiny/gguf/gemma3_text/gemma3_text-Q4_0.gguf"), 7, 4);
+    mlc_context_close(ctx);
+    return t_done();
+}
