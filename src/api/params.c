@@ -125,7 +125,7 @@ static mlc_status pa_bias(mlci_params *p, mlci_arena *arena, const mlci_json *v,
         if (!mlci_json_number(m, &bias) || !(bias >= -100 && bias <= 100))
             return mlci_json_fail(err, MLC_EINVAL, m, "must be a number from -100 to 100");
         p->biases[p->n_biases++] = (mlci_bias){ (int32_t)id,
-            bias <= -100 ? -INFINITY : bias >= 100 ? 1e9f : (float)bias };
+            bias <= -100 ? -INFINITY : bias >= 100 ? 1000.0f : (float)bias };
     }
     return MLC_OK;
 }
