@@ -841,7 +841,7 @@ MLC_API void mlc_event_init_sized(mlc_event *event, size_t size);
  * MLC_ENGINE_MANUAL engine there is nothing to wait for: use 0.
  *
  * Errors: MLC_ETIMEOUT, MLC_ECLOSED (the last event was read, or the engine was
- * closed), MLC_ENOMEM (try again).
+ * closed), MLC_ENOMEM (its text cannot be had any more: close the request).
  * thread:handle alloc:yes block:yes since:0
  */
 MLC_API mlc_status mlc_request_read(mlc_request *req, int32_t timeout_ms,

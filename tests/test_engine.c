@@ -181,8 +181,8 @@ static void test_sampling(void)
                      "[\"never there\",\"%s\"],\"stream\":%s," OPTIONS "}", stop,
                      s ? "true" : "false");
             ask(e, json, &b);
-            T_CHECK(b.n == first && memcmp(a.text, b.text, b.n) == 0, "stop at '%s' left %zu bytes", stop,
-                    b.n);
+            T_CHECK(b.n == first && memcmp(a.text, b.text, b.n) == 0, 
+                    "stop at '%s' left %.*s", stop, (int)b.n, b.text);
         }
     }
     T_CASE("a stop string that never comes changes nothing");

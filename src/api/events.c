@@ -32,12 +32,14 @@ static ev_view ev_look(mlc_request *r)
     return v;
 }
 
-/* Bring r->text up to the certain bytes. */
+/* Bring r->text up to the certain bytes; what a token has beyond them is held. */
 static void ev_read_text(mlc_request *r, const ev_view *v, char *piece, size_t cap)
 {
     const mlc_tokenizer *tok = r->engine->model->tokenizer;
     size_t n;
 
+    mlci_buf_put(&r->text, r->held.data, r->held.n);
+    mlci_buf_clear(&r->held);
     while (r->n_read < v->n_out && r->text.n < v->safe && !r->text.failed) {
         if (!mlc_tokenizer_is_end(tok, r->out[r->n_read]) || r->params.ignore_end)
             if (mlc_detokenizer_push(&r->detok, tok, r->out[r->n_read], piece, cap, &n)
@@ -48,6 +50,12 @@ static void ev_read_text(mlc_request *r, const ev_view *v, char *piece, size_t c
     if (r->text.n < v->safe && v->state == MLCI_FINISHED
         && mlc_detokenizer_push(&r->detok, tok, -1, piece, cap, &n) == MLC_OK)
         mlci_buf_put(&r->text, piece, n);
+    if (r->text.n > v->safe) {
+        size_t safe = (size_t)v->safe;
+
+        mlci_buf_put(&r->held, r->text.data + safe, r->text.n - safe);
+        r->text.data[r->text.n = safe] = 0;
+    }
 }
 
 /* ---- JSON ------------------------------------------------------------------------------- */
@@ -264,14 +272,15 @@ mlc_status mlci_events_next(mlc_request *r, mlc_event *event, bool *more)
     if (r->json.ctx == NULL) {
         mlci_buf_init(&r->json, r->ctx, ev_limit);
         mlci_buf_init(&r->text, r->ctx, ev_limit);
+        mlci_buf_init(&r->held, r->ctx, ev_limit);
     }
     piece = mlci_new(r->ctx, cap, 1);
     if (piece == NULL)
         return MLC_ENOMEM;
     ev_read_text(r, &v, piece, cap);
     mlci_delete(r->ctx, piece, cap, 1);
-    if (r->text.n > v.safe)  /* what lies behind a stop string */
-        r->text.data[r->text.n = (size_t)v.safe] = 0;
+    if (r->held.failed)
+        return MLC_ENOMEM;
     if (r->params.stream)
         return ev_streamed(r, &v, event, more);
     ev_whole(r, &v);

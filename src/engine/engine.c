@@ -30,6 +30,7 @@ void mlci_request_unref(mlc_request *r)
     mlci_delete(ctx, r->logprobs, r->max_out, sizeof *r->logprobs);
     mlci_sampler_close(&r->sampler, ctx);
     mlci_buf_reset(&r->text);
+    mlci_buf_reset(&r->held);
     mlci_buf_reset(&r->json);
     mlci_arena_reset(&r->arena);
     mlci_delete(ctx, r, 1, sizeof *r);

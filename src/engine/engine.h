@@ -139,6 +139,7 @@ struct mlc_request {
 
     /* reader */
     mlci_buf     text, json;
+    mlci_buf     held;            /* read, but not certain yet: follows text   */
     mlc_detokenizer detok;
     size_t       n_read, n_logprobs_sent;
     uint64_t     sent;            /* bytes of text given out                   */

@@ -161,7 +161,7 @@ typedef struct jp_parser {
     mlci_arena     *arena;
     const jt_token *t;             /* current token                           */
     mlc_error      *err;
-    bool            failed;
+    bool            failed, no_memory;
     uint32_t        depth;
     jn_node         none;   /* stands for a node when memory has run out      */
 } jp_parser;

@@ -87,6 +87,7 @@ jn_node *mlci_jinja_node(jp_parser *p, jn_kind kind)
     jn_node *n = mlci_arena_new(p->arena, 1, sizeof *n);
 
     if (n == NULL) {
+        p->no_memory |= !p->failed;
         if (!p->failed)
             mlci_nomem(p->err, "template");
         p->failed = true;

@@ -302,5 +302,5 @@ mlc_status mlci_jinja_parse(mlci_arena *arena, const jt_token *tokens,
     jp_parser p = { .arena = arena, .t = tokens, .err = err };
 
     *body = jp_body(&p, NULL);
-    return p.failed ? MLC_EFORMAT : MLC_OK;
+    return p.no_memory ? MLC_ENOMEM : p.failed ? MLC_EFORMAT : MLC_OK;
 }
