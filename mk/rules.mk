@@ -8,6 +8,8 @@ KERNEL_WARN = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wvla -Werro
 CORE = $(CFLAGS) $(EXTRA) -std=c11 -D_POSIX_C_SOURCE=200809L -ffp-contract=off -fPIC \
        -fvisibility=hidden -MMD -MP $(PKG_CFLAGS)
 
+KERNEL_OPT = -O3
+
 PKG_CONFIG ?= pkg-config
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags libpcre2-8 libcjson 2>/dev/null)
 PCRE2_LIBS := $(or $(shell $(PKG_CONFIG) --libs libpcre2-8 2>/dev/null),-lpcre2-8)
@@ -23,7 +25,7 @@ QUIET_AR = $(if $(V),,@echo "  AR  $@";)
 QUIET_LD = $(if $(V),,@echo "  LD  $@";)
 
 $B/kernels/%.o: kernels/%.c
-	$(QUIET_CC)mkdir -p $(@D) && $(CC) $(CORE) -O3 $(KERNEL_WARN) $(ISA) -c -o $@ $<
+	$(QUIET_CC)mkdir -p $(@D) && $(CC) $(CORE) $(KERNEL_OPT) $(KERNEL_WARN) $(ISA) -c -o $@ $<
 
 $B/src/cli/%.o: src/cli/%.c
 	$(QUIET_CC)mkdir -p $(@D) && $(CC) $(CORE) $(WARN) $(if $(HAVE_EDIT),-DCLI_LIBEDIT=1) \

@@ -16,6 +16,9 @@ $B/tests/%.o: tests/%.c
 	$(QUIET_CC)mkdir -p $(@D) && $(CC) $(CORE) -O1 $(KERNEL_WARN) -Wno-format-truncation $(ISA) \
 	    -c -o $@ $<
 
+$B/tests/simd_probe_%.o: tests/simd_probe_%.c
+	$(QUIET_CC)mkdir -p $(@D) && $(CC) $(CORE) $(KERNEL_OPT) $(KERNEL_WARN) $(ISA) -c -o $@ $<
+
 $(TESTS:%=$(BIN)/%): $(BIN)/%: $(BIN)/%.o $B/libmlc.a
 	$(QUIET)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $B/libmlc.a $(LIBS)
 $(BIN)/test_simd: $(PROBE_OBJ)
@@ -41,16 +44,19 @@ ASAN_RUN    = $(ASAN_TESTS:%=build/asan/tests/%) $(call REPLAY_RUN,build/asan)
 TSAN_TESTS := test_pool test_engine test_session
 TSAN_RUN    = $(TSAN_TESTS:%=build/tsan/tests/%)
 
+# Kernels are one big inlined function each: red zones on their stack would take
+# the compiler minutes.
+SAN_KERNEL = KERNEL_OPT="-O1 $(if $(findstring clang,$(shell $(CC) --version)),,--param asan-stack=0)"
 ASAN = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 TSAN = -fsanitize=thread
 export ASAN_OPTIONS = detect_leaks=1:allocator_may_return_null=1:detect_stack_use_after_return=1
 
 .PHONY: build-asan build-tsan
 build-asan:
-	$(QUIET)$(MAKE) --no-print-directory B=build/asan CFLAGS="-O1 -g $(ASAN)" LDFLAGS="$(ASAN)" \
+	$(QUIET)$(MAKE) --no-print-directory B=build/asan CFLAGS="-O1 -g $(ASAN)" LDFLAGS="$(ASAN)" $(SAN_KERNEL) \
 	    tests build/asan/mlc
 build-tsan:
-	$(QUIET)$(MAKE) --no-print-directory B=build/tsan CFLAGS="-O1 -g $(TSAN)" LDFLAGS="$(TSAN)" \
+	$(QUIET)$(MAKE) --no-print-directory B=build/tsan CFLAGS="-O1 -g $(TSAN)" LDFLAGS="$(TSAN)" $(SAN_KERNEL) \
 	    $(TSAN_TESTS:%=build/tsan/tests/%)
 
 test: all tests prepare build-asan build-tsan build-arm64 examples

@@ -22,12 +22,13 @@ enum {
     GU_MAX_NAME = 65535,       /* spec: keys have at most 2^16 - 1 bytes      */
     GU_MIN_KEY = 8 + 4 + 1,    /* empty name, type, one byte of value         */
     GU_MIN_TENSOR = 8 + 4 + 4 + 8,
-    GU_HEAD_FIRST = 1 << 20    /* first read of a file that is not mapped     */
+    GU_HEAD_FIRST = 1 << 20,   /* first read of a file that is not mapped     */
+    GU_HEAD_MOST = 64 << 20    /* Gemma 4's vocabulary, the largest: 15 MB    */
 };
 
 /* Memory for the directory: 272 tensors of a small model take 40 KB, and the
  * largest files (DeepSeek) have a few thousand. */
-static const size_t gu_limit = (size_t)1 << 30;
+static const size_t gu_limit = (size_t)64 << 20;
 
 typedef struct gu_reader {
     const unsigned char *p, *end;
@@ -468,6 +469,9 @@ static mlc_status gu_read_head(mlci_gguf *g, const mlci_source *s, mlc_error *er
         mlci_gguf_close(g);
         if (!r.cut || n == s->size)
             return st;
+        if (want >= GU_HEAD_MOST)
+            return mlci_fail(err, MLC_EFORMAT, 0, "the directory takes more than %d MB",
+                             GU_HEAD_MOST >> 20);
     }
 }
 
