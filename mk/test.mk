@@ -1,5 +1,7 @@
 # Tests, sanitizers, checks, measurements.
 #
+# MLC_TEST_SEED=N repeats a run; MLC_TEST_STRICT=1 counts what is skipped as failed;
+# MLC_TEST_QUICK=1 leaves out what takes long (used under emulation).
 #   make test     everything: native, sanitizers, arm64 under qemu, program, ABI
 #   make quick    the native tests alone
 #   make asan, tsan, arm64, fuzz   those parts alone
@@ -47,17 +49,29 @@ TSAN_RUN    = $(TSAN_TESTS:%=build/tsan/tests/%)
 # Kernels are one big inlined function each: red zones on their stack would take
 # the compiler minutes.
 SAN_KERNEL = KERNEL_OPT="-O1 $(if $(findstring clang,$(shell $(CC) --version)),,--param asan-stack=0)"
+ARM_TESTS := test_base test_blocks test_simd test_rows test_weight test_matmul \
+              test_attention test_session test_engine test_compiler test_models
+ARM_RUN     = $(ARM_TESTS:%="MLC_TEST_QUICK=1 qemu-aarch64-static build/arm64/tests/%")
+
 ASAN = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 TSAN = -fsanitize=thread
 export ASAN_OPTIONS = detect_leaks=1:allocator_may_return_null=1:detect_stack_use_after_return=1
 
-.PHONY: build-asan build-tsan
+.PHONY: build-asan build-tsan build-arm64
 build-asan:
 	$(QUIET)$(MAKE) --no-print-directory B=build/asan CFLAGS="-O1 -g $(ASAN)" LDFLAGS="$(ASAN)" $(SAN_KERNEL) \
 	    tests build/asan/mlc
 build-tsan:
 	$(QUIET)$(MAKE) --no-print-directory B=build/tsan CFLAGS="-O1 -g $(TSAN)" LDFLAGS="$(TSAN)" $(SAN_KERNEL) \
 	    $(TSAN_TESTS:%=build/tsan/tests/%)
+
+ARM_SYS = build/arm64-sys
+build-arm64:
+	$(QUIET)sh tools/get_arm64.sh $(ARM_SYS)
+	$(QUIET)$(MAKE) --no-print-directory B=build/arm64 CC=aarch64-linux-gnu-gcc \
+	    AR=aarch64-linux-gnu-ar PKG_CFLAGS=-I$(ARM_SYS)/usr/include LDFLAGS=-static \
+	    PCRE2_LIBS="-L$(ARM_SYS)/usr/lib/aarch64-linux-gnu -lpcre2-8" \
+	    $(ARM_TESTS:%=build/arm64/tests/%)
 
 test: all tests prepare build-asan build-tsan build-arm64 examples
 	$(QUIET)sh tests/run.sh $(NATIVE_RUN) $(PROGRAM_RUN) $(ASAN_RUN) $(TSAN_RUN) $(ARM_RUN)

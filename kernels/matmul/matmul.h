@@ -33,9 +33,9 @@
  * File                        Tier               Idea
  * matmul_ref.c                -                  the sum above in double
  * matmul_scalar.c             scalar             decode 32 x 32 values, multiply
- * matmul_ymm.h, _avx2.c, _avxvnni.c              maddubs / vpdpbusd; pmaddwd
- * matmul_zmm.h, _avx512.c, _avx512vnni.c         vpdpbusd; vpdpwssd
- * matmul_neon.h, _neon.c, _dotprod.c, _i8mm.c    smlal / sdot
+ * ymm_codes.h, ymm_few.h, matmul_ymm.h, _avx2.c, _avxvnni.c   maddubs or vpdpbusd; pmaddwd
+ * zmm_codes.h, zmm_few.h, matmul_zmm.h, _avx512.c, _avx512vnni.c  vpdpbusd; vpdpwssd
+ * neon_codes.h, matmul_neon.h, _neon.c, _dotprod.c, _i8mm.c     smull, sdot; smmla
  * One or two rows decode each weight in registers (one stream of bytes, the
  * limit is memory); more rows decode a panel to 16 bits once and run over it
  * with tiles of 32 x 6 (the limit is multiply-adds).
