@@ -1,8 +1,8 @@
 # Compiling.  V=1 shows the commands.
 WARN = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
-       -Wmissing-prototypes -Wvla -Wno-format-truncation -Werror
+       -Wmissing-prototypes -Wvla -Wno-format-truncation -Wno-unknown-warning-option -Werror
 # Kernels are about instructions: conversions there are meant.
-KERNEL_WARN = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wvla -Werror
+KERNEL_WARN = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wvla -Wno-unknown-warning-option -Werror
 # Products and sums round separately unless a kernel asks for a fused one: results
 # must not depend on the compiler's taste.
 CORE = $(CFLAGS) $(EXTRA) -std=c11 -D_POSIX_C_SOURCE=200809L -ffp-contract=off -fPIC \

@@ -83,3 +83,12 @@ tsan: prepare build-tsan
 	$(QUIET)sh tests/run.sh $(TSAN_RUN)
 arm64: prepare build-arm64
 	$(QUIET)sh tests/run.sh $(ARM_RUN)
+
+# libFuzzer, with clang: make fuzz && build/fuzz/fuzz_gguf tests/corpus/gguf
+FUZZ = -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+fuzz:
+	$(QUIET)$(MAKE) --no-print-directory B=build/fuzz CC=clang CFLAGS="-O1 -g $(FUZZ)" \
+	    LDFLAGS="-fsanitize=fuzzer,address,undefined" KERNEL_OPT=-O1 \
+	    $(REPLAY:%=build/fuzz/%)
+build/fuzz/fuzz_%: build/fuzz/tests/fuzz/fuzz_%.o build/fuzz/libmlc.a
+	$(QUIET_LD)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)

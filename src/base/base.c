@@ -4,6 +4,7 @@
  */
 #include "base.h"
 #include "os.h"
+#include "utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,19 +17,21 @@
  * not cut a UTF-8 sequence in two at the end. */
 static void ba_tidy(char *text)
 {
-    size_t n = strlen(text), i = n;
+    char *p = text, *end = text + strlen(text);
 
-    for (char *p = text; *p != 0; p++)
-        if ((unsigned char)*p < 0x20 || *p == 0x7f)
+    while (p < end) {
+        int32_t cp;
+        size_t n = mlci_utf8_read(p, (size_t)(end - p), &cp);
+
+        if (cp == -2) {                  /* cut by the buffer's end            */
+            *p = 0;
+            return;
+        }
+        if (cp == -1)
+            memset(p, '?', n);
+        else if (cp < 0x20 || cp == 0x7f)
             *p = ' ';
-    while (i > 0 && n - i < 4 && ((unsigned char)text[i - 1] & 0xc0) == 0x80)
-        i--;
-    if (i > 0 && (unsigned char)text[i - 1] >= 0xc0) {
-        unsigned char c = (unsigned char)text[i - 1];
-        size_t want = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
-
-        if (n - (i - 1) < want)
-            text[i - 1] = 0;
+        p += n;
     }
 }
 

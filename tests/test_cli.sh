@@ -1,0 +1,106 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# test_cli.sh - the mlc program in pipes: every command, and what it says when
+# something is wrong.  Chat in a terminal: test_chat.py.
+set -u
+. tests/sh.sh
+mlc=${MLC:-build/mlc}
+tiny=tests/golden/tiny/gguf/llama/llama-Q4_0.gguf
+model=${MLC_TEST_DATA:-build}/models/smollm2.gguf
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp" "$err"' EXIT
+
+# ---- general --------------------------------------------------------------------
+has help "mlc chat" "$($mlc --help)"
+has version "mlc 0." "$($mlc --version)"
+no "no arguments" 2 $mlc
+no "no such command" 2 $mlc dance
+has "it is named" '"dance"' "$(cat "$err")"
+no "no such option" 1 $mlc run $tiny --hop
+has "it is named" "--hop" "$(cat "$err")"
+no "no model" 1 $mlc run
+no "no such file" 1 $mlc run "$tmp/none.gguf" -p x
+has "the file is named" "none.gguf" "$(cat "$err")"
+is "one line" 1 "$(wc -l < "$err" | tr -d ' ')"
+echo "not a model" > "$tmp/bad.gguf"
+no "not a model" 1 $mlc info "$tmp/bad.gguf"
+has "it says what it is not" "GGUF" "$(cat "$err")"
+head -c 60000 $tiny > "$tmp/cut.gguf"
+no "a model cut off" 1 $mlc run "$tmp/cut.gguf" -p x
+has "the tensor is named" "tensor" "$(cat "$err")"
+no "no such device" 1 $mlc run $tiny -p x --device cuda:7
+has "devices are named" "cpu" "$(cat "$err")"
+no "no such tier" 1 $mlc run $tiny -p x --tier avx9
+has "tiers are named" "scalar" "$(cat "$err")"
+no "a number is wanted" 1 $mlc bench $tiny -n ten
+no "out of range" 1 $mlc run $tiny -p x --temperature hot
+if [ -e /dev/full ]; then
+    $mlc tokenize $tiny -p "a b c" > /dev/full 2>"$err"
+    is "a full disk is an error" 1 $?
+fi
+
+# ---- info, devices, explain ---------------------------------------------------------
+has info "llama.context_length" "$($mlc info $tiny)"
+has "info --json" '"architecture"' "$($mlc info $tiny --json)"
+has devices "cpu" "$($mlc devices)"
+has "devices --json" '"tiers"' "$($mlc devices --json)"
+explained=$($mlc explain $tiny)
+for word in "graph as built" "after pass merge" "after pass decode" "after pass prologue" \
+            "after pass epilogue" "matmul[norm; Q4_0 + Q4_0; silu gate]" "bytes planned" \
+            "bytes moved for one decoded token"; do
+    has "explain: $word" "$word" "$explained"
+done
+is "explain --without" 0 "$($mlc explain $tiny --without merge | grep -c 'after pass merge')"
+
+# ---- tokenize, detokenize, template ---------------------------------------------------
+printf 'The quick brown fox' > "$tmp/text"
+json=$($mlc tokenize $tiny --json --text-file "$tmp/text")
+has tokenize '{"ids":[' "$json"
+ids=$(printf '%s' "$json" | sed 's/.*\[\(.*\)\].*/\1/')
+is "detokenize gives it back" "The quick brown fox" "$($mlc detokenize $tiny --ids "$ids")"
+is "stdin as well" "$json" "$($mlc tokenize $tiny --json --text-file - < "$tmp/text")"
+no "ids that are none" 1 $mlc detokenize $tiny --ids 1,x
+no "an id out of range" 1 $mlc detokenize $tiny --ids 1,99999
+cat > "$tmp/request" <<'JSON'
+{"messages":[{"role":"user","content":"Hi"}],
+ "chat_template":"{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}"}
+JSON
+is template "<user>Hi" "$($mlc template $tiny --json-file "$tmp/request")"
+echo '{"messages":[{"role":5}]}' > "$tmp/request"
+no "a bad request" 1 $mlc template $tiny --json-file "$tmp/request"
+has "the field is named" "messages[0]" "$(cat "$err")"
+
+# ---- score, run, bench ------------------------------------------------------------------
+score=$($mlc score $tiny --json --ids 5,6,7 --greedy 3)
+for word in '"ids":[5,6,7]' '"nll":[' '"top":[{"id":' '"logprob":-' '"greedy":['; do
+    has "score: $word" "$word" "$score"
+done
+is "two values for three ids" 1 "$(printf '%s' "$score" | sed 's/.*"nll":\[\([^]]*\)\].*/\1/' |
+    awk -F, '{ print (NF == 2) }')"
+is "the same on stdout each time" "$($mlc run $tiny -p abc --seed 3 -n 9 2>/dev/null)" \
+    "$($mlc run $tiny -p abc --seed 3 -n 9 2>/dev/null)"
+is "a prompt from stdin" "$($mlc run $tiny -p abc --seed 3 -n 9 2>/dev/null)" \
+    "$(printf abc | $mlc run $tiny -p - --seed 3 -n 9 2>/dev/null)"
+bench=$($mlc bench $tiny -p 32 -n 8 -t 2 -r 1 --json)
+for word in prefill_tokens_per_s decode_tokens_per_s load_ms first_token_ms peak_rss_bytes \
+            decode_bytes_per_token read_bandwidth_bytes_per_s; do
+    has "bench: $word" "\"$word\":" "$bench"
+done
+ok "bench at a depth" $mlc bench $tiny -p 16 -n 4 -d 64 -r 1
+
+# ---- a real model -----------------------------------------------------------------------
+if [ -e "$model" ]; then
+    is "a question" "The capital of France is Paris." \
+        "$($mlc run "$model" --temperature 0 -p 'What is the capital of France?')"
+    has "a system prompt reaches the template" "<|im_start|>system
+Be brief.<|im_end|>" "$(printf '%s' '{"messages":[{"role":"system","content":"Be brief."},
+        {"role":"user","content":"Hi"}]}' | $mlc template "$model" --json-file -)"
+    is "stop strings" "The capital of" \
+        "$($mlc run "$model" --temperature 0 --stop ' France,Paris' -p 'What is the capital of France?')"
+    # a reader that goes away: no hang, no crash
+    $mlc run "$model" -n 300 -p "Tell me a long story." 2>/dev/null | head -c 10 > /dev/null
+    pass_
+elif [ -n "${MLC_TEST_STRICT:-}" ]; then
+    fail_ "a real model" "$model is not here"
+fi
+done_
