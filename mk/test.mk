@@ -38,7 +38,7 @@ prepare:
 
 REPLAY_RUN  = $(foreach t,$(REPLAY),"$(1)/tests/$(t) tests/corpus/$(t:fuzz_%=%)")
 NATIVE_RUN  = $(TESTS:%=$(BIN)/%) $(call REPLAY_RUN,$B)
-PROGRAM_RUN = "sh tests/test_cli.sh" "sh tests/test_program.sh" "sh tests/check_header.sh" \
+PROGRAM_RUN = "sh tests/test_cli.sh" "python3 tests/test_chat.py" "sh tests/test_program.sh" "sh tests/check_header.sh" \
               "sh tests/check_abi.sh"
 # The real models' goldens are a matter of numbers, not of memory.
 ASAN_TESTS := $(filter-out test_models,$(TESTS))
@@ -75,6 +75,18 @@ build-arm64:
 
 test: all tests prepare build-asan build-tsan build-arm64 examples
 	$(QUIET)sh tests/run.sh $(NATIVE_RUN) $(PROGRAM_RUN) $(ASAN_RUN) $(TSAN_RUN) $(ARM_RUN)
+.PHONY: lint check-abi bench examples
+examples: all
+	$(QUIET)$(CC) -Wall -Wextra -Iinclude -o $B/hello examples/hello.c -L$B -lmlc \
+	    -Wl,-rpath,'$$ORIGIN'
+lint:
+	$(QUIET)sh tools/lint.sh
+check-abi: all
+	$(QUIET)sh tests/run.sh "sh tests/check_header.sh" "sh tests/check_abi.sh"
+bench: all prepare
+	$(QUIET)for m in smollm2 qwen2 gemma3; do \
+	    python3 bench/compare.py $(DATA)/models/$$m.gguf $(PEERS) || exit 1; done
+
 quick: all tests prepare
 	$(QUIET)sh tests/run.sh $(NATIVE_RUN)
 asan: prepare build-asan

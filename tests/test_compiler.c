@@ -182,7 +182,8 @@ static void test_fusion(void)
     T_CASE("gate and residual: two products, two calls");
     x = small_begin(&s);
     h = mlci_rms_norm(&s.m, x, mlci_vector(&s.m, "32", 0, 32), 1e-5f);
-    g = mlci_unary(&s.m, MLCI_OP_SILU, mlci_matmul(&s.m, h, mlci_weight(&s.m, "64x32", 0, 64, 32)), 0);
+    g = mlci_matmul(&s.m, h, mlci_weight(&s.m, "64x32", 0, 64, 32));
+    g = mlci_unary(&s.m, MLCI_OP_SILU, g, 0);
     u = mlci_matmul(&s.m, h, mlci_weight(&s.m, "64x32", 0, 64, 32));
     y = mlci_matmul(&s.m, mlci_mul_op(&s.m, g, u), mlci_weight(&s.m, "32x64", 0, 32, 64));
     s.m.result = mlci_add_op(&s.m, x, y);
@@ -196,7 +197,8 @@ static void test_fusion(void)
 
     T_CASE("a value used twice is not fused away");
     x = small_begin(&s);
-    g = mlci_unary(&s.m, MLCI_OP_SILU, mlci_matmul(&s.m, x, mlci_weight(&s.m, "32x32", 0, 32, 32)), 0);
+    g = mlci_matmul(&s.m, x, mlci_weight(&s.m, "32x32", 0, 32, 32));
+    g = mlci_unary(&s.m, MLCI_OP_SILU, g, 0);
     s.m.result = mlci_add_op(&s.m, mlci_mul_op(&s.m, g, g), g);
     T_CHECK(mlci_compile(&s.m, NULL, &plan, NULL, NULL) == MLC_OK, "%s", s.err.text);
     for (size_t i = 0; i < plan.n_calls; i++)

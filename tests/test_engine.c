@@ -181,7 +181,7 @@ static void test_sampling(void)
                      "[\"never there\",\"%s\"],\"stream\":%s," OPTIONS "}", stop,
                      s ? "true" : "false");
             ask(e, json, &b);
-            T_CHECK(b.n == first && memcmp(a.text, b.text, b.n) == 0, 
+            T_CHECK(b.n == first && memcmp(a.text, b.text, b.n) == 0,
                     "stop at '%s' left %.*s", stop, (int)b.n, b.text);
         }
     }

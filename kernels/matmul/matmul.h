@@ -17,7 +17,7 @@
  *
  * Why 16 bits: with 8 (what llama.cpp does) log-probabilities move by 0.05 to
  * 0.12; with 16 by 0.002, and bytes, not arithmetic, limit decoding anyway
- * (shared study of CPU kernels, section 3).
+ * (bench/NOTES.md).
  *
  * Float formats, and every format on the scalar tier: x in float32,
  * y[t, r] = fma over k in order (scalar: product and sum round separately).

@@ -6,7 +6,7 @@
  * stream that a product reads from front to back.  It is laid out like this
  * because bytes, not arithmetic, limit decoding: separate streams for values,
  * scales and minima reach 55 to 80 % of the read bandwidth, one stream 87 %
- * (shared study of CPU kernels; our own figures: bench/NOTES.md).
+ * (bench/NOTES.md).
  *
  * Integer formats.  K is cut into sub-blocks of 32:
  *

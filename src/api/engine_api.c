@@ -290,7 +290,7 @@ void mlc_request_close(mlc_request *r)
     mlci_request_unref(r);
 }
 
-/* ---- the rest --------------------------------------------------------------------------------- */
+/* ---- the rest ------------------------------------------------------------ */
 
 mlc_status mlc_engine_step(mlc_engine *e, int32_t *busy)
 {

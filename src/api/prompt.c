@@ -162,7 +162,7 @@ static void pr_variables(mlci_buf *b, const mlc_model *m, const mlci_json *reque
     mlci_buf_text(b, "]}");
 }
 
-/* ---- rendering --------------------------------------------------------------------------------- */
+/* ---- rendering ----------------------------------------------------------- */
 
 mlc_status mlci_prompt_render(const mlc_model *m, mlc_template *template_,
                               const mlci_json *request, mlci_buf *out, mlc_error *err)

@@ -152,7 +152,7 @@ enum {
     BA_ALIGN = 64,             /* of aligned blocks: a cache line, a zmm       */
     BA_PAGES = 1 << 21         /* blocks of this size on come from the system,
                                   in huge pages where there are (3 % of decode
-                                  speed: shared study of CPU kernels)          */
+                                  speed: bench/NOTES.md)                       */
 };
 
 static bool ba_from_pages(size_t size)

@@ -366,7 +366,7 @@ static void ch_command(ch_state *c, char *line)
     cli_fail("there is no command /%.*s; /help lists those there are", (int)n, line + 1);
 }
 
-/* ---- the loop ------------------------------------------------------------------------------------- */
+/* ---- the loop ------------------------------------------------------------ */
 
 static void ch_loop(ch_state *c)
 {

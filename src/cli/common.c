@@ -253,7 +253,7 @@ const char *cli_set_sampling(cJSON *request, const char *key, const char *value)
            "stop";
 }
 
-/* ---- answers ------------------------------------------------------------------------------------ */
+/* ---- answers ------------------------------------------------------------- */
 
 static volatile sig_atomic_t co_interrupted;
 

@@ -290,7 +290,7 @@ const float *mlc_session_logits(const mlc_session *s, size_t i)
     return s->model->backend->logits(s->program) + i * s->model->decoder.vocab;
 }
 
-/* ---- sequences --------------------------------------------------------------------------------- */
+/* ---- sequences ----------------------------------------------------------- */
 
 static bool se_has(const mlc_session *s, int32_t sequence)
 {

@@ -420,7 +420,7 @@ static jv jm_format(je_run *r, const je_args *a)
     return mlci_jv_built(&b);
 }
 
-/* ---- dict and list ---------------------------------------------------------------------------- */
+/* ---- dict and list ------------------------------------------------------- */
 
 static jv jm_get(je_run *r, const je_args *a)
 {
