@@ -37,7 +37,8 @@ prepare:
 	$(QUIET)sh tests/prepare.sh $(DATA)
 
 REPLAY_RUN  = $(foreach t,$(REPLAY),"$(1)/tests/$(t) tests/corpus/$(t:fuzz_%=%)")
-NATIVE_RUN  = $(TESTS:%=$(BIN)/%) $(call REPLAY_RUN,$B)
+# Damaged files are for ASan to judge.
+NATIVE_RUN  = $(filter-out %_mutate,$(TESTS:%=$(BIN)/%)) $(call REPLAY_RUN,$B)
 PROGRAM_RUN = "sh tests/test_cli.sh" "python3 tests/test_chat.py" "sh tests/test_program.sh" "sh tests/check_header.sh" \
               "sh tests/check_abi.sh"
 # The real models' goldens are a matter of numbers, not of memory.
@@ -58,15 +59,15 @@ TSAN = -fsanitize=thread
 export ASAN_OPTIONS = detect_leaks=1:allocator_may_return_null=1:detect_stack_use_after_return=1
 
 .PHONY: build-asan build-tsan build-arm64
-build-asan:
+build-asan: prepare
 	$(QUIET)$(MAKE) --no-print-directory B=build/asan CFLAGS="-O1 -g $(ASAN)" LDFLAGS="$(ASAN)" $(SAN_KERNEL) \
 	    tests build/asan/mlc
-build-tsan:
+build-tsan: prepare
 	$(QUIET)$(MAKE) --no-print-directory B=build/tsan CFLAGS="-O1 -g $(TSAN)" LDFLAGS="$(TSAN)" $(SAN_KERNEL) \
 	    $(TSAN_TESTS:%=build/tsan/tests/%)
 
 ARM_SYS = build/arm64-sys
-build-arm64:
+build-arm64: prepare
 	$(QUIET)sh tools/get_arm64.sh $(ARM_SYS)
 	$(QUIET)$(MAKE) --no-print-directory B=build/arm64 CC=aarch64-linux-gnu-gcc \
 	    AR=aarch64-linux-gnu-ar PKG_CFLAGS=-I$(ARM_SYS)/usr/include LDFLAGS=-static \
