@@ -70,4 +70,4 @@ $B/mlc_one.o: $B/mlc_one.c
 clean:
 	rm -rf $B
 
--include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d)
+-include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(wildcard $B/tests/*.d $B/tests/fuzz/*.d)

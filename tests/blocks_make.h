@@ -53,7 +53,7 @@ static inline void blocks_make(mlci_format f, size_t n_items, uint8_t *out, uint
         if (h.min >= 0)
             block_put_half(p + h.min, 0.05f * t_uniform(seed));
         if (f == MLCI_MXFP4)
-            p[0] = (uint8_t)(116 + t_below(seed, 8));
+            p[0] = (uint8_t)(116 + t_below(seed, 16));   /* around 2^0 */
         if (f == MLCI_F32)
             memcpy(p, &v, 4);
         else if (f == MLCI_F16)

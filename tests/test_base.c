@@ -23,6 +23,7 @@ static const struct { const char *bytes; int n, used; int32_t cp; } utf8_reads[]
     { "\xf0\x9f\x99", 3, 3, -2 },
     { "\x80", 1, 1, -1 },                       /* a continuation alone         */
     { "\xc0\xaf", 2, 1, -1 },                   /* overlong: C0 never begins    */
+    { "\xc1\xbf", 2, 1, -1 },                   /* C1 neither                   */
     { "\xe0\x9f\xbf", 3, 1, -1 },               /* overlong                     */
     { "\xed\xa0\x80", 3, 1, -1 },               /* surrogate                    */
     { "\xf4\x90\x80\x80", 4, 1, -1 },           /* above U+10FFFF               */
