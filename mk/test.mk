@@ -2,6 +2,7 @@
 #
 # MLC_TEST_SEED=N repeats a run; MLC_TEST_STRICT=1 counts what is skipped as failed;
 # MLC_TEST_QUICK=1 leaves out what takes long (used under emulation).
+#
 #   make test     everything: native, sanitizers, arm64 under qemu, program, ABI
 #   make quick    the native tests alone
 #   make asan, tsan, arm64, fuzz   those parts alone
@@ -39,11 +40,12 @@ prepare:
 REPLAY_RUN  = $(foreach t,$(REPLAY),"$(1)/tests/$(t) tests/corpus/$(t:fuzz_%=%)")
 # Damaged files are for ASan to judge.
 NATIVE_RUN  = $(filter-out %_mutate,$(TESTS:%=$(BIN)/%)) $(call REPLAY_RUN,$B)
-PROGRAM_RUN = "sh tests/test_cli.sh" "python3 tests/test_chat.py" "sh tests/test_program.sh" "sh tests/check_header.sh" \
-              "sh tests/check_abi.sh"
+PROGRAM_RUN = "sh tests/test_cli.sh" "python3 tests/test_chat.py" "sh tests/test_program.sh" \
+              "sh tests/check_header.sh" "sh tests/check_abi.sh"
 # The real models' goldens are a matter of numbers, not of memory.
 ASAN_TESTS := $(filter-out test_models,$(TESTS))
-ASAN_RUN    = $(ASAN_TESTS:%=build/asan/tests/%) $(call REPLAY_RUN,build/asan)
+ASAN_RUN    = $(ASAN_TESTS:%=build/asan/tests/%) $(call REPLAY_RUN,build/asan) \
+              "MLC=build/asan/mlc sh tests/test_cli.sh"
 TSAN_TESTS := test_pool test_engine test_session
 TSAN_RUN    = $(TSAN_TESTS:%=build/tsan/tests/%)
 
@@ -52,7 +54,11 @@ TSAN_RUN    = $(TSAN_TESTS:%=build/tsan/tests/%)
 SAN_KERNEL = KERNEL_OPT="-O1 $(if $(findstring clang,$(shell $(CC) --version)),,--param asan-stack=0)"
 ARM_TESTS := test_base test_blocks test_simd test_rows test_weight test_matmul \
               test_attention test_session test_engine test_compiler test_models
+# On arm64 itself the native tests are these.
+ifeq ($(ARCH),x86_64)
+ARM_BUILD   = build-arm64
 ARM_RUN     = $(ARM_TESTS:%="MLC_TEST_QUICK=1 qemu-aarch64-static build/arm64/tests/%")
+endif
 
 ASAN = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 TSAN = -fsanitize=thread
@@ -74,7 +80,7 @@ build-arm64: prepare
 	    PCRE2_LIBS="-L$(ARM_SYS)/usr/lib/aarch64-linux-gnu -lpcre2-8" \
 	    $(ARM_TESTS:%=build/arm64/tests/%)
 
-test: all tests prepare build-asan build-tsan build-arm64 examples
+test: all tests prepare build-asan build-tsan $(ARM_BUILD) examples
 	$(QUIET)sh tests/run.sh $(NATIVE_RUN) $(PROGRAM_RUN) $(ASAN_RUN) $(TSAN_RUN) $(ARM_RUN)
 .PHONY: lint check-abi bench examples
 examples: all
@@ -94,7 +100,7 @@ asan: prepare build-asan
 	$(QUIET)sh tests/run.sh $(ASAN_RUN)
 tsan: prepare build-tsan
 	$(QUIET)sh tests/run.sh $(TSAN_RUN)
-arm64: prepare build-arm64
+arm64: prepare $(ARM_BUILD)
 	$(QUIET)sh tests/run.sh $(ARM_RUN)
 
 # libFuzzer, with clang: make fuzz && build/fuzz/fuzz_gguf tests/corpus/gguf

@@ -163,9 +163,11 @@ static void xp_sum(void *arg, mlci_team *team, uint32_t thread)
     size_t a, b;
 
     mlci_team_share(team, thread, r->n / 8, &a, &b);
-    for (size_t i = a * 8; i < b * 8; i += 8)
+    for (size_t i = a * 8; i < b * 8; i += 8) {
+        MLCI_PREFETCH_L2((uintptr_t)(r->words + i) + 1024);   /* 0 to 10 % faster */
         for (size_t k = 0; k < 8; k++)
             s[k] += r->words[i + k];
+    }
     for (size_t k = 1; k < 8; k++)
         s[0] += s[k];
     atomic_fetch_add(&r->sum, s[0]);

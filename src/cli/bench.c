@@ -92,6 +92,11 @@ static mlc_status be_measure(const cli_options *o, mlc_context *ctx, mlc_session
     if (st == MLC_OK)
         (void)be_best(mlc_session_logits(s, 0), vocab);
     t->first_s = cli_seconds() - begin;
+    /* Once unmeasured, as llama-bench does: memory is touched for the first time. */
+    if (st == MLC_OK)
+        st = mlc_session_rewind(s, 0, 0);
+    if (st == MLC_OK)
+        st = mlc_session_eval(s, ids, (size_t)o->n_prompt, err);
     for (int r = 0; r < o->repeat && st == MLC_OK; r++) {
         double from;
 
