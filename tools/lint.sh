@@ -6,7 +6,11 @@ set -u
 bad=0
 say() { echo "$1" >&2; bad=1; }
 
-files=$(git ls-files '*.c' '*.h' | grep -v '_tab\.c$')
+all=$(git ls-files 2>/dev/null | grep . ||
+      find . -type f ! -path './build/*' ! -path './.git/*' | sed 's|^\./||')
+list() { printf '%s\n' "$all" | grep -E "$1"; }
+
+files=$(list '\.[ch]$' | grep -v '_tab\.c$')
 for f in $files; do
     n=$(wc -l < "$f")
     case $f in *.h) most=1200 ;; *) most=800 ;; esac
@@ -35,26 +39,22 @@ awk '
 # The library never prints, exits, aborts or reads the environment.
 # shellcheck disable=SC2046
 if grep -nE '\<(printf|fprintf|puts|putchar|exit|abort|getenv|assert) *\(' \
-    $(git ls-files 'src/*.c' 'src/*.h' 'kernels/*' 'models/*.c' | grep -v '^src/cli/') >&2; then
+    $(list '^(src|kernels|models)/.*\.[ch]$' | grep -v '^src/cli/') >&2; then
     say "calls that belong to programs"
 fi
 # Only base/compiler.h has compiler extensions, only os_posix.c names the system.
 # shellcheck disable=SC2046
 if grep -nE '__attribute__|__builtin_|__extension__' \
-    $(git ls-files 'src/*.[ch]' 'models/*.[ch]' | grep -v 'src/base/compiler.h') >&2; then
+    $(list '^(src|models)/.*\.[ch]$' | grep -v 'src/base/compiler.h') >&2; then
     say "compiler extensions outside src/base/compiler.h"
 fi
-for f in $(git ls-files '*.c' '*.h' '*.sh' '*.py' '*.mk'); do
-    case $f in examples/*) continue ;; esac
-    head -n 4 "$f" | grep -q SPDX-License-Identifier || case $f in
-        mk/*) ;; *) say "$f: no SPDX line" ;;
-    esac
+for f in $(list '\.(c|h|sh|py)$' | grep -v '^examples/'); do
+    head -n 4 "$f" | grep -q SPDX-License-Identifier || say "$f: no SPDX line"
 done
-for d in $(git ls-files | sed -n 's|\(.*\)/[^/]*$|\1|p' | grep -E '^(src|kernels$|models|tests$|bench|tools)' |
-           grep -vE '^src/backend$' | sort -u); do
-    case $d in src) continue ;; esac
+for d in $(list . | sed -n 's|\(.*\)/[^/]*$|\1|p' | sort -u |
+           grep -E '^(src/.*|kernels|models|tests|bench|tools)$'); do
     [ -e "$d/README.md" ] || say "$d: no README.md"
 done
 # shellcheck disable=SC2046
-command -v shellcheck >/dev/null && { shellcheck -S warning -s sh $(git ls-files '*.sh' run.sh .ci/run) || bad=1; }
+command -v shellcheck >/dev/null && { shellcheck -S warning -s sh $(list '\.sh$|^\.ci/run$') || bad=1; }
 exit $bad
