@@ -67,6 +67,21 @@ static void score(mlc_session *s, const int32_t *ids, size_t n, uint32_t vocab,
     }
 }
 
+/* Whole and in sevens: the bits that batches of ROWS gave. */
+static void check_chunks(mlc_session *s, const int32_t *ids, size_t n, uint32_t vocab)
+{
+    for (int k = 0; k < 2; k++) {
+        size_t chunk = k == 0 ? 7 : n;
+
+        mlc_session_rewind(s, 0, 0);
+        for (size_t at = 0; at < n; at += chunk)
+            T_CHECK(mlc_session_eval(s, ids + at, n - at < chunk ? n - at : chunk, &err)
+                    == MLC_OK, "%s", err.text);
+        T_CHECK(memcmp(mlc_session_logits(s, 0), last, vocab * sizeof *last) == 0,
+                "other bits in chunks of %zu", chunk);
+    }
+}
+
 static void check_prompt(mlc_session *s, const mlc_tokenizer *tok, const mlci_json *p,
                          distance *d)
 {
@@ -93,6 +108,8 @@ static void check_prompt(mlc_session *s, const mlc_tokenizer *tok, const mlci_js
          t = t->next, logprob = logprob->next, d->n_top++)
         d->top += fabs((double)last[golden_int(t)] - sum - golden_number(logprob));
 
+    if (d->n_top == 8)                      /* one prompt is enough             */
+        check_chunks(s, ids, n, vocab);
     n_greedy = golden_ids(mlci_json_get(p, "greedy"), greedy, 64);
     gap = mlci_json_get(p, "greedy_gap")->items;
     for (size_t i = 0; i < n_greedy && golden_number(gap) >= 0.05; i++, gap = gap->next) {
