@@ -86,7 +86,9 @@ static void ask(mlc_engine *e, const char *json, answer *a)
 static void test_answers(void)
 {
     static answer whole, stream, again;
+    const char *plain = "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]}";
     mlc_engine *e = engine(0, 4, 0);
+    mlc_request *none = NULL;
     golden g;
 
     T_CASE("an answer");
@@ -110,6 +112,22 @@ static void test_answers(void)
     T_CHECK(again.n == whole.n && memcmp(again.text, whole.text, whole.n) == 0
             && strstr(again.last, "\"object\":\"chat.completion\"") != NULL
             && strstr(again.last, "\"role\":\"assistant\"") != NULL, "%s", again.last);
+
+    T_CASE("a template of its own, where the model's is broken");
+    model->chat_template = "{% if ", model->chat_template_bytes = 6;
+    ask(e, "{\"messages\":[{\"role\":\"user\",\"content\":\"abc def\"}],\"chat_template\":"
+        "\"{{ messages[0].content }}\",\"max_tokens\":40," OPTIONS "}", &again);
+    T_CHECK(again.n == whole.n && memcmp(again.text, whole.text, whole.n) == 0, "%s", again.last);
+    T_CHECK(mlc_engine_submit(e, plain, strlen(plain), NULL, &none, &err) == MLC_EFORMAT
+            && none == NULL && strstr(err.text, "line 1") != NULL, "%s", err.text);
+    model->chat_template = NULL, model->chat_template_bytes = 0;
+
+    T_CASE("a prompt of a token a byte");
+    ask(e, "{\"prompt\":\"\\u0001\\u0002\\u0001\\u0002\\u0001\\u0002\\u0001\\u0002\\u0001\\u0002"
+        "\\u0001\\u0002\\u0001\\u0002\\u0001\\u0002\\u0001\\u0002\\u0001\\u0002\\u0001\\u0002"
+        "\\u0001\\u0002\\u0001\\u0002\\u0001\\u0002\\u0001\\u0002\\u0001\\u0002\\u0001\\u0002"
+        "\\u0001\\u0002\\u0001\\u0002\\u0001\\u0002\",\"max_tokens\":2," OPTIONS "}", &again);
+    T_CHECK(strstr(again.last, "\"prompt_tokens\":40") != NULL, "%s", again.last);
 
     T_CASE("a prompt of ids");
     memset(&g, 0, sizeof g);

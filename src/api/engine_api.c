@@ -33,15 +33,10 @@ static mlc_status ea_chat_prompt(mlc_request *r, const mlci_json *json, mlci_buf
                                  mlc_error *err)
 {
     mlc_engine *e = r->engine;
-    const mlc_model *m = e->model;
-    mlc_status st = MLC_OK;
+    mlc_status st;
 
     mlci_os_lock(&e->template_lock);
-    if (e->chat_template == NULL && m->chat_template != NULL)
-        st = mlc_template_open(m->ctx, m->chat_template, m->chat_template_bytes,
-                               &e->chat_template, err);
-    if (st == MLC_OK)
-        st = mlci_prompt_render(m, e->chat_template, json, text, err);
+    st = mlci_prompt_render(e->model, &e->chat_template, json, text, err);
     mlci_os_unlock(&e->template_lock);
     return st;
 }
@@ -120,9 +115,7 @@ mlc_status mlc_engine_submit(mlc_engine *e, const char *json, size_t n_bytes, vo
     /* Params point into the text: it must live as long as they do. */
     copy = mlci_arena_copy(&r->arena, json, n_bytes);
     st = copy == NULL ? mlci_nomem(err, "the request is too large")
-       : mlci_json_parse(&r->arena, copy, n_bytes, &request, err);
-    if (st == MLC_OK && request->type != MLCI_JSON_OBJECT)
-        st = mlci_fail(err, MLC_EINVAL, 0, "the request must be a JSON object");
+       : mlci_request_parse(&r->arena, copy, n_bytes, &request, err);
     if (st == MLC_OK)
         st = ea_prompt(r, request, err);
     if (st == MLC_OK)

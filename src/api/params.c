@@ -38,6 +38,25 @@ static const pa_field pa_fields[] = {
     PA("ignore_eos", PA_BOOL, 0, 1, ignore_end),
 };
 
+/* Other members that say how to answer, not what to. */
+static const char *const pa_others[] = {
+    "model", "stream_options", "stop", "seed", "n", "logprobs", "top_logprobs", "logit_bias",
+    "user", "chat_template", "chat_template_kwargs", "messages", "prompt",
+};
+
+bool mlci_params_is_option(const mlci_json *member)
+{
+    mlci_text key = { member->key, member->key_bytes };
+
+    for (size_t i = 0; i < sizeof pa_fields / sizeof *pa_fields; i++)
+        if (mlci_text_is(key, pa_fields[i].name))
+            return true;
+    for (size_t i = 0; i < sizeof pa_others / sizeof *pa_others; i++)
+        if (mlci_text_is(key, pa_others[i]))
+            return true;
+    return false;
+}
+
 static mlc_status pa_range(const mlci_json *v, const pa_field *f, mlc_error *err)
 {
     if (f->most >= 1e9)

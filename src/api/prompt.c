@@ -105,24 +105,6 @@ static void pr_message(mlci_buf *b, const mlci_json *m)
     mlci_buf_char(b, '}');
 }
 
-/* Options of sampling and transport: no variables of the template. */
-static bool pr_is_option(const mlci_json *m)
-{
-    static const char *const names[] = {
-        "model", "stream", "stream_options", "temperature", "top_p", "top_k", "min_p",
-        "max_tokens", "max_completion_tokens", "stop", "seed", "n", "logprobs",
-        "top_logprobs", "logit_bias", "presence_penalty", "frequency_penalty",
-        "repetition_penalty", "user", "chat_template", "chat_template_kwargs",
-        "messages", "ignore_eos", "prompt",
-    };
-    mlci_text key = { m->key, m->key_bytes };
-
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (mlci_text_is(key, names[i]))
-            return true;
-    return false;
-}
-
 static void pr_token(mlci_buf *b, const mlc_model *m, const char *name, int32_t role)
 {
     int32_t id = mlc_tokenizer_special(m->tokenizer, role);
@@ -144,7 +126,7 @@ static void pr_variables(mlci_buf *b, const mlc_model *m, const mlci_json *reque
     pr_token(b, m, "bos_token", MLC_TOKEN_BOS);
     pr_token(b, m, "eos_token", MLC_TOKEN_EOS);
     for (const mlci_json *f = request->items; f != NULL; f = f->next)
-        if (!pr_is_option(f)) {
+        if (!mlci_params_is_option(f)) {
             pr_member(b, f->key, f->key_bytes);
             mlci_json_write(f, b);
         }
@@ -164,32 +146,47 @@ static void pr_variables(mlci_buf *b, const mlc_model *m, const mlci_json *reque
 
 /* ---- rendering ----------------------------------------------------------- */
 
-mlc_status mlci_prompt_render(const mlc_model *m, mlc_template *template_,
+/* The template to use: the request's own, which is the caller's to close, or the
+ * model's, which is parsed when it is wanted for the first time. */
+static mlc_status pr_template(const mlc_model *m, mlc_template **model_template,
+                              const mlci_json *request, mlc_template **own,
+                              mlc_template **t, mlc_error *err)
+{
+    const mlci_json *v = mlci_json_get(request, "chat_template");
+    mlc_status st = MLC_OK;
+
+    if (v != NULL && v->type == MLCI_JSON_STRING) {
+        st = mlc_template_open(m->ctx, v->text, v->text_bytes, own, err);
+        *t = *own;
+        return st;
+    }
+    if (v != NULL && v->type != MLCI_JSON_NULL)
+        return mlci_json_fail(err, MLC_EINVAL, v, "must be a string, not %s",
+                              mlci_json_type_name(v));
+    if (m->chat_template == NULL)
+        return mlci_fail(err, MLC_EUNSUPPORTED, 0, "the model has no chat template: give one "
+                         "as \"chat_template\", or use \"prompt\" instead of \"messages\"");
+    if (*model_template == NULL)
+        st = mlc_template_open(m->ctx, m->chat_template, m->chat_template_bytes,
+                               model_template, err);
+    *t = *model_template;
+    return st;
+}
+
+mlc_status mlci_prompt_render(const mlc_model *m, mlc_template **model_template,
                               const mlci_json *request, mlci_buf *out, mlc_error *err)
 {
     const mlci_json *messages = mlci_json_get(request, "messages");
-    const mlci_json *own = mlci_json_get(request, "chat_template");
-    mlc_template *t = template_, *made = NULL;
+    mlc_template *t = NULL, *own = NULL;
     const char *text;
     mlci_buf vars;
     size_t n;
     mlc_status st = pr_check(messages, request, err);
 
+    if (st == MLC_OK)
+        st = pr_template(m, model_template, request, &own, &t, err);
     if (st != MLC_OK)
         return st;
-    if (own != NULL && own->type == MLCI_JSON_STRING)
-        st = mlc_template_open(m->ctx, own->text, own->text_bytes, &made, err);
-    else if (own != NULL && own->type != MLCI_JSON_NULL)
-        st = mlci_json_fail(err, MLC_EINVAL, own, "must be a string, not %s",
-                            mlci_json_type_name(own));
-    else if (t == NULL && m->chat_template == NULL)
-        st = mlci_fail(err, MLC_EUNSUPPORTED, 0, "the model has no chat template: give one "
-                       "as \"chat_template\", or use \"prompt\" instead of \"messages\"");
-    else if (t == NULL)
-        st = mlc_template_open(m->ctx, m->chat_template, m->chat_template_bytes, &made, err);
-    if (st != MLC_OK)
-        return st;
-    t = made != NULL ? made : t;
     mlci_buf_init(&vars, m->ctx, pr_limit);
     pr_variables(&vars, m, request, messages);
     st = vars.failed ? mlci_nomem(err, "the request is too large")
@@ -200,7 +197,7 @@ mlc_status mlci_prompt_render(const mlc_model *m, mlc_template *template_,
         if (out->failed)
             st = mlci_nomem(err, "prompt");
     }
-    mlc_template_close(made);
+    mlc_template_close(own);
     return st;
 }
 
@@ -208,20 +205,39 @@ mlc_status mlci_prompt_encode(mlci_arena *arena, const mlc_tokenizer *tok,
                               const char *text, size_t n, uint32_t flags,
                               int32_t **ids, size_t *n_ids, mlc_error *err)
 {
-    mlc_status st = mlc_tokenizer_encode(tok, text, n, flags, NULL, 0, n_ids);
+    size_t cap = n / 2 + 16;      /* text has some four bytes a token           */
+    int32_t *room = mlci_new(arena->ctx, cap, sizeof *room);
+    mlc_status st = room == NULL ? MLC_ENOMEM
+                  : mlc_tokenizer_encode(tok, text, n, flags, room, cap, n_ids);
 
     if (st == MLC_OK || st == MLC_ETOOSMALL) {
         *ids = mlci_arena_new(arena, *n_ids, sizeof **ids);
-        st = *ids == NULL ? MLC_ENOMEM
-           : mlc_tokenizer_encode(tok, text, n, flags, *ids, *n_ids, n_ids);
+        if (*ids == NULL)
+            st = MLC_ENOMEM;
+        else if (st == MLC_OK)
+            memcpy(*ids, room, *n_ids * sizeof **ids);
+        else
+            st = mlc_tokenizer_encode(tok, text, n, flags, *ids, *n_ids, n_ids);
     }
+    mlci_delete(arena->ctx, room, cap, sizeof *room);
     return st == MLC_OK ? st : mlci_fail(err, st, 0, "the prompt cannot be tokenized");
+}
+
+mlc_status mlci_request_parse(mlci_arena *arena, const char *json, size_t n,
+                              const mlci_json **request, mlc_error *err)
+{
+    mlc_status st = mlci_json_parse(arena, json, n, request, err);
+
+    if (st == MLC_OK && (*request)->type != MLCI_JSON_OBJECT)
+        st = mlci_fail(err, MLC_EINVAL, 0, "the request must be a JSON object");
+    return st;
 }
 
 mlc_status mlc_model_prompt(const mlc_model *model, const char *json, size_t n_json,
                             char *buf, size_t cap, size_t *n_bytes, mlc_error *err)
 {
     const mlci_json *request;
+    mlc_template *model_template = NULL;
     mlci_arena arena;
     mlci_buf out;
     mlc_status st;
@@ -230,11 +246,9 @@ mlc_status mlc_model_prompt(const mlc_model *model, const char *json, size_t n_j
         return mlci_fail(err, MLC_EINVAL, 0, "an argument is NULL");
     mlci_arena_init(&arena, model->ctx, pr_limit);
     mlci_buf_init(&out, model->ctx, pr_limit);
-    st = mlci_json_parse(&arena, json, n_json, &request, err);
-    if (st == MLC_OK && request->type != MLCI_JSON_OBJECT)
-        st = mlci_fail(err, MLC_EINVAL, 0, "the request must be a JSON object");
+    st = mlci_request_parse(&arena, json, n_json, &request, err);
     if (st == MLC_OK)
-        st = mlci_prompt_render(model, NULL, request, &out, err);
+        st = mlci_prompt_render(model, &model_template, request, &out, err);
     if (st == MLC_OK) {
         *n_bytes = out.n;
         if (out.n + 1 > cap)
@@ -242,6 +256,7 @@ mlc_status mlc_model_prompt(const mlc_model *model, const char *json, size_t n_j
         else
             memcpy(buf, out.data, out.n + 1);
     }
+    mlc_template_close(model_template);
     mlci_buf_reset(&out);
     mlci_arena_reset(&arena);
     return st;

@@ -76,7 +76,6 @@ mlc_status mlci_engine_queue(mlc_engine *e, mlc_request *r, mlc_error *err)
                          "holds %llu", p->n_prompt, (unsigned long long)e->kv_tokens);
     room = (size_t)e->kv_tokens - p->n_prompt;
     r->max_out = p->max_tokens > 0 && p->max_tokens < room ? p->max_tokens : room;
-    r->slot = -1;
     r->out = mlci_new(e->ctx, r->max_out, sizeof *r->out);
     if (p->logprobs)
         r->logprobs = mlci_new(e->ctx, r->max_out, sizeof *r->logprobs);
