@@ -77,6 +77,12 @@ typedef struct mlci_attention_args {
                                            is visible                          */
 } mlci_attention_args;
 
+/* The first position that a row at position p sees. */
+static inline int64_t mlci_att_first(uint32_t window, int64_t p)
+{
+    return window > 0 && p + 1 > (int64_t)window ? p + 1 - window : 0;
+}
+
 /* What one chunk gives for a query: acc is not yet divided by sum. */
 typedef struct mlci_att_part { float max, sum; } mlci_att_part;
 

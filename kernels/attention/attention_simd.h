@@ -173,7 +173,7 @@ static void at_range(const mlci_attention_args *a, uint32_t row, int64_t *from,
                      int64_t *to)
 {
     *to = a->positions[row];
-    *from = a->window > 0 && *to + 1 > (int64_t)a->window ? *to + 1 - a->window : 0;
+    *from = mlci_att_first(a->window, *to);
 }
 
 /* A block in float32: itself, or its conversion. */

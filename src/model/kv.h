@@ -37,7 +37,6 @@ typedef struct mlci_kv {
 } mlci_kv;
 
 enum {
-    MLCI_KV_PAGE = 64,            /* positions: kernels/attention              */
     MLCI_KV_SLACK = 256           /* positions beyond a window that stay, so that
                                      a sequence can be rewound a little         */
 };

@@ -49,6 +49,8 @@ typedef struct mlci_load {
     void              *progress_user;
 } mlci_load;
 
+enum { MLCI_KV_PAGE = 64 };            /* positions of a page, on every device */
+
 typedef struct mlci_backend {
     const char *name;
 

@@ -85,6 +85,10 @@ void cpu_run_rope_table(const cpu_job *j);
 void cpu_run_norm_add(const cpu_job *j);
 void cpu_run_simple(const cpu_job *j);
 
+/* Attention in chunks is for few rows: steps of at most this many use it, and
+ * programs have room for their parts. */
+enum { CPU_CHUNKED_ROWS = 4 };
+
 /* Panels that a matmul computes before its epilogue: heads must be whole. */
 uint32_t cpu_unit_panels(const mlci_call *c);
 

@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+_Static_assert((int)MLCI_KV_PAGE == (int)MLCI_PAGE_TOKENS, "the pool's pages are the kernels'");
+
 /* ---- pages -------------------------------------------------------------------------- */
 
 mlci_kv_layout cpu_kv_layout(const mlci_module *m, uint32_t pool, uint32_t layer, bool f32)
@@ -139,9 +141,6 @@ static pg_needs pg_measure(const mlci_weights *w)
     return n;
 }
 
-/* Attention in chunks is for few rows: at most this many are cut that way. */
-enum { PG_CHUNKED_ROWS = 4 };
-
 static void pg_lay_out(mlci_program *p, pg_cutter *c, const size_t *offsets,
                        size_t values_bytes)
 {
@@ -156,8 +155,8 @@ static void pg_lay_out(mlci_program *p, pg_cutter *c, const size_t *offsets,
     p->result = p->values[w->module->result];
     pg_cut_acts(c, &p->acts, p->bounds.rows, need.columns, need.floats);
     p->max_chunks = (uint32_t)(p->bounds.kv_tokens / MLCI_ATT_CHUNK + 2);
-    p->parts = pg_cut(c, PG_CHUNKED_ROWS * need.heads * p->max_chunks * sizeof *p->parts);
-    p->part_acc = pg_cut(c, PG_CHUNKED_ROWS * need.heads * p->max_chunks
+    p->parts = pg_cut(c, CPU_CHUNKED_ROWS * need.heads * p->max_chunks * sizeof *p->parts);
+    p->part_acc = pg_cut(c, CPU_CHUNKED_ROWS * need.heads * p->max_chunks
                             * mlci_att_padded(need.head_dim) * sizeof(float));
     for (uint32_t t = 0; t < p->n_threads; t++) {
         cpu_thread *th = &p->threads[t];

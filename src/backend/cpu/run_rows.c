@@ -91,7 +91,7 @@ static rw_attention rw_setup(const cpu_job *j)
     a.args.pages = j->step->pages[c->pool];
     for (uint32_t i = 0; i < a.n_rows; i++) {
         int64_t p = j->step->positions[i];
-        int64_t from = c->window > 0 && p + 1 > (int64_t)c->window ? p + 1 - c->window : 0;
+        int64_t from = mlci_att_first(c->window, p);
 
         low = from < low ? from : low;
         high = p > high ? p : high;
@@ -116,8 +116,7 @@ static void rw_chunked(const cpu_job *j, const rw_attention *a)
         uint32_t chunk = t % a->n_chunks, head = t / a->n_chunks % kv_heads;
         uint32_t row = t / a->n_chunks / kv_heads;
         int64_t p = j->step->positions[row];
-        int64_t from = a->args.window > 0 && p + 1 > (int64_t)a->args.window
-                     ? p + 1 - a->args.window : 0;
+        int64_t from = mlci_att_first(a->args.window, p);
         int64_t base = (int64_t)(a->first_chunk + chunk) * MLCI_ATT_CHUNK;
 
         for (uint32_t g = 0; g < group; g += MLCI_ATT_QUERIES) {
@@ -166,7 +165,7 @@ void cpu_run_attention(const cpu_job *j)
     const uint32_t kv_heads = a.args.kv.n_heads, group = a.args.group;
     uint32_t per_tile = (uint32_t)mlci_max(1, MLCI_ATT_QUERIES / group), task = 0;
 
-    if (a.n_rows <= 4 && a.n_chunks > 1 && a.n_chunks <= j->p->max_chunks) {
+    if (a.n_rows <= CPU_CHUNKED_ROWS && a.n_chunks > 1 && a.n_chunks <= j->p->max_chunks) {
         rw_chunked(j, &a);
         return;
     }
