@@ -59,36 +59,27 @@ mlc_status mlci_model_gemma3(mlci_module *m, mlci_decoder *d)
     x = mlci_unary(m, MLCI_OP_SCALE, x, sqrtf((float)d->width));
     for (uint32_t l = 0; l < d->n_layers && m->status == MLC_OK; l++) {
         uint32_t is_local = (l + 1) % pattern != 0;
-        uint32_t h, q, k, v, gate, up;
+        uint32_t h, q, k, v;
 
-        h = mlci_rms_norm(m, x, mlci_vector(m, "blk.%u.attn_norm.weight", l, d->width),
-                          d->eps);
+        h = mlci_norm(m, x, "blk.%u.attn_norm.weight", l, d->width, d->eps);
         q = mlci_linear(m, h, "blk.%u.attn_q", l, q_rows, d->width);
         k = mlci_linear(m, h, "blk.%u.attn_k", l, kv_rows, d->width);
         v = mlci_linear(m, h, "blk.%u.attn_v", l, kv_rows, d->width);
-        q = mlci_rms_norm(m, mlci_heads(m, q, d->n_heads, d->head_dim),
-                          mlci_vector(m, "blk.%u.attn_q_norm.weight", l, d->head_dim),
-                          d->eps);
-        k = mlci_rms_norm(m, mlci_heads(m, k, d->n_kv_heads, d->head_dim),
-                          mlci_vector(m, "blk.%u.attn_k_norm.weight", l, d->head_dim),
-                          d->eps);
+        q = mlci_heads(m, q, d->n_heads, d->head_dim);
+        k = mlci_heads(m, k, d->n_kv_heads, d->head_dim);
+        q = mlci_norm(m, q, "blk.%u.attn_q_norm.weight", l, d->head_dim, d->eps);
+        k = mlci_norm(m, k, "blk.%u.attn_k_norm.weight", l, d->head_dim, d->eps);
         q = mlci_rope_op(m, q, tables[is_local], false);
         k = mlci_rope_op(m, k, tables[is_local], false);
         v = mlci_heads(m, v, d->n_kv_heads, d->head_dim);
         h = mlci_attention(m, q, mlci_kv_append(m, k, v, pools[is_local]), scale);
         h = mlci_linear(m, mlci_flat(m, h), "blk.%u.attn_output", l, d->width, q_rows);
-        h = mlci_rms_norm(m, h, mlci_vector(m, "blk.%u.post_attention_norm.weight", l,
-                                            d->width), d->eps);
+        h = mlci_norm(m, h, "blk.%u.post_attention_norm.weight", l, d->width, d->eps);
         x = mlci_add_op(m, x, h);
 
-        h = mlci_rms_norm(m, x, mlci_vector(m, "blk.%u.ffn_norm.weight", l, d->width),
-                          d->eps);
-        gate = mlci_linear(m, h, "blk.%u.ffn_gate", l, d->ffn, d->width);
-        up = mlci_linear(m, h, "blk.%u.ffn_up", l, d->ffn, d->width);
-        h = mlci_mul_op(m, mlci_unary(m, MLCI_OP_GELU, gate, 0), up);
-        h = mlci_linear(m, h, "blk.%u.ffn_down", l, d->width, d->ffn);
-        h = mlci_rms_norm(m, h, mlci_vector(m, "blk.%u.post_ffw_norm.weight", l,
-                                            d->width), d->eps);
+        h = mlci_norm(m, x, "blk.%u.ffn_norm.weight", l, d->width, d->eps);
+        h = mlci_decoder_ffn(m, d, h, l, MLCI_OP_GELU);
+        h = mlci_norm(m, h, "blk.%u.post_ffw_norm.weight", l, d->width, d->eps);
         x = mlci_add_op(m, x, h);
     }
     x = mlci_decoder_head(m, d, x);

@@ -27,10 +27,9 @@ mlc_status mlci_llama_graph(mlci_module *m, mlci_decoder *d, bool interleaved)
     x = mlci_embed(m, m->tokens, mlci_weight(m, "token_embd.weight", 0, d->vocab,
                                              d->width));
     for (uint32_t l = 0; l < d->n_layers && m->status == MLC_OK; l++) {
-        uint32_t h, q, k, v, gate, up;
+        uint32_t h, q, k, v;
 
-        h = mlci_rms_norm(m, x, mlci_vector(m, "blk.%u.attn_norm.weight", l, d->width),
-                          d->eps);
+        h = mlci_norm(m, x, "blk.%u.attn_norm.weight", l, d->width, d->eps);
         q = mlci_linear(m, h, "blk.%u.attn_q", l, q_rows, d->width);
         k = mlci_linear(m, h, "blk.%u.attn_k", l, kv_rows, d->width);
         v = mlci_linear(m, h, "blk.%u.attn_v", l, kv_rows, d->width);
@@ -44,12 +43,8 @@ mlc_status mlci_llama_graph(mlci_module *m, mlci_decoder *d, bool interleaved)
         h = mlci_linear(m, mlci_flat(m, h), "blk.%u.attn_output", l, d->width, q_rows);
         x = mlci_add_op(m, x, h);
 
-        h = mlci_rms_norm(m, x, mlci_vector(m, "blk.%u.ffn_norm.weight", l, d->width),
-                          d->eps);
-        gate = mlci_linear(m, h, "blk.%u.ffn_gate", l, d->ffn, d->width);
-        up = mlci_linear(m, h, "blk.%u.ffn_up", l, d->ffn, d->width);
-        h = mlci_mul_op(m, mlci_unary(m, MLCI_OP_SILU, gate, 0), up);
-        x = mlci_add_op(m, x, mlci_linear(m, h, "blk.%u.ffn_down", l, d->width, d->ffn));
+        h = mlci_norm(m, x, "blk.%u.ffn_norm.weight", l, d->width, d->eps);
+        x = mlci_add_op(m, x, mlci_decoder_ffn(m, d, h, l, MLCI_OP_SILU));
     }
     m->result = mlci_decoder_head(m, d, x);
     return m->status;

@@ -108,13 +108,23 @@ mlc_status mlci_decoder_read(mlci_module *m, mlci_decoder *d)
     return st;
 }
 
+uint32_t mlci_decoder_ffn(mlci_module *m, const mlci_decoder *d, uint32_t x, uint32_t layer,
+                          mlci_op activation)
+{
+    uint32_t gate = mlci_linear(m, x, "blk.%u.ffn_gate", layer, d->ffn, d->width);
+    uint32_t up = mlci_linear(m, x, "blk.%u.ffn_up", layer, d->ffn, d->width);
+
+    x = mlci_mul_op(m, mlci_unary(m, activation, gate, 0), up);
+    return mlci_linear(m, x, "blk.%u.ffn_down", layer, d->width, d->ffn);
+}
+
 uint32_t mlci_decoder_head(mlci_module *m, const mlci_decoder *d, uint32_t x)
 {
     const char *head = mlci_has_tensor(m, "output.weight", 0) ? "output.weight"
                                                               : "token_embd.weight";
 
     x = mlci_take(m, x, m->logit_rows);
-    x = mlci_rms_norm(m, x, mlci_vector(m, "output_norm.weight", 0, d->width), d->eps);
+    x = mlci_norm(m, x, "output_norm.weight", 0, d->width, d->eps);
     return mlci_matmul(m, x, mlci_weight(m, head, 0, d->vocab, d->width));
 }
 

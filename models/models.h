@@ -21,6 +21,10 @@ typedef struct mlci_decoder {
 
 mlc_status mlci_decoder_read(mlci_module *m, mlci_decoder *d);
 
+/* The gated feed-forward part of a layer: down(act(gate x) * up x). */
+uint32_t mlci_decoder_ffn(mlci_module *m, const mlci_decoder *d, uint32_t x, uint32_t layer,
+                          mlci_op activation);
+
 /* The head: the last norm on the rows that want logits, then "output.weight",
  * or the embedding table where the two are tied. */
 uint32_t mlci_decoder_head(mlci_module *m, const mlci_decoder *d, uint32_t x);

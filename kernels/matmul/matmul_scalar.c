@@ -16,11 +16,6 @@ typedef struct ms_sub {
     const uint8_t *sub, *head;
 } ms_sub;
 
-MLCI_INLINE float ms_f16(const uint8_t *p)
-{
-    return mlci_f16_to_f32((uint16_t)(p[0] | p[1] << 8));
-}
-
 MLCI_INLINE int ms_code(mlci_panel d, const uint8_t *low, const uint8_t *high,
                         uint32_t k)
 {
@@ -53,20 +48,20 @@ MLCI_INLINE void ms_scales(mlci_panel d, ms_sub s, uint32_t r, uint32_t g, float
 
     *min = 0;
     switch (d.scale) {
-    case MLCI_SCALE_F16:    *scale = ms_f16(scales + g * 64 + 2 * r); break;
-    case MLCI_SCALE_I8:     *scale = ms_f16(s.head + 2 * r) * (float)(int8_t)byte; break;
-    case MLCI_SCALE_NIBBLE: *scale = ms_f16(s.head + 2 * r) * (float)(byte & 15); break;
-    case MLCI_SCALE_SUPER:  *scale = ms_f16(s.head + 2 * r); break;
+    case MLCI_SCALE_F16:    *scale = mlci_f16_at(scales + g * 64 + 2 * r); break;
+    case MLCI_SCALE_I8:     *scale = mlci_f16_at(s.head + 2 * r) * (float)(int8_t)byte; break;
+    case MLCI_SCALE_NIBBLE: *scale = mlci_f16_at(s.head + 2 * r) * (float)(byte & 15); break;
+    case MLCI_SCALE_SUPER:  *scale = mlci_f16_at(s.head + 2 * r); break;
     case MLCI_SCALE_E8M0:
         *scale = mlci_bits_f32(byte < 2 ? 0x00200000u << byte : (byte - 1u) << 23);
         break;
     }
     if (d.min == MLCI_MIN_F16)
-        *min = ms_f16(mins + g * 64 + 2 * r);
+        *min = mlci_f16_at(mins + g * 64 + 2 * r);
     else if (d.min == MLCI_MIN_U8)
-        *min = -ms_f16(s.head + 64 + 2 * r) * (float)mins[g * 32 + r];
+        *min = -mlci_f16_at(s.head + 64 + 2 * r) * (float)mins[g * 32 + r];
     else if (d.min == MLCI_MIN_NIBBLE)
-        *min = -ms_f16(s.head + 64 + 2 * r) * (float)(byte >> 4);
+        *min = -mlci_f16_at(s.head + 64 + 2 * r) * (float)(byte >> 4);
 }
 
 MLCI_INLINE void ms_decode(mlci_panel d, ms_sub s, float w[MLCI_SUB][MLCI_PANEL_ROWS])

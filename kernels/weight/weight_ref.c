@@ -7,11 +7,6 @@
 #include "../../src/base/half.h"
 #include "../../src/load/blocks.h"
 
-static float wr_f16(const uint8_t *p)
-{
-    return mlci_f16_to_f32((uint16_t)(p[0] | p[1] << 8));
-}
-
 /* The code of row r (of 32) and k (of 32) in a sub-block. */
 static int wr_code(mlci_panel d, const uint8_t *sub, uint32_t r, uint32_t k)
 {
@@ -52,12 +47,12 @@ static float wr_value(mlci_panel d, const uint8_t *panel, uint32_t r, uint32_t k
     uint32_t e;
 
     switch (d.scale) {
-    case MLCI_SCALE_F16:    scale = wr_f16(scales + g * 64 + 2 * r); break;
-    case MLCI_SCALE_I8:     scale = wr_f16(head + 2 * r) * (float)(int8_t)scales[g * 32 + r];
+    case MLCI_SCALE_F16:    scale = mlci_f16_at(scales + g * 64 + 2 * r); break;
+    case MLCI_SCALE_I8:     scale = mlci_f16_at(head + 2 * r) * (float)(int8_t)scales[g * 32 + r];
         break;
-    case MLCI_SCALE_NIBBLE: scale = wr_f16(head + 2 * r) * (float)(scales[g * 32 + r] & 15);
+    case MLCI_SCALE_NIBBLE: scale = mlci_f16_at(head + 2 * r) * (float)(scales[g * 32 + r] & 15);
         break;
-    case MLCI_SCALE_SUPER:  scale = wr_f16(head + 2 * r); break;
+    case MLCI_SCALE_SUPER:  scale = mlci_f16_at(head + 2 * r); break;
     case MLCI_SCALE_E8M0:
         e = scales[g * 32 + r];
         scale = mlci_bits_f32(e < 2 ? 0x00200000u << e : (e - 1) << 23);
@@ -65,9 +60,9 @@ static float wr_value(mlci_panel d, const uint8_t *panel, uint32_t r, uint32_t k
     }
     switch (d.min) {
     case MLCI_MIN_NONE:   break;
-    case MLCI_MIN_F16:    min = wr_f16(mins + g * 64 + 2 * r); break;
-    case MLCI_MIN_U8:     min = -wr_f16(head + 64 + 2 * r) * (float)mins[g * 32 + r]; break;
-    case MLCI_MIN_NIBBLE: min = -wr_f16(head + 64 + 2 * r)
+    case MLCI_MIN_F16:    min = mlci_f16_at(mins + g * 64 + 2 * r); break;
+    case MLCI_MIN_U8:     min = -mlci_f16_at(head + 64 + 2 * r) * (float)mins[g * 32 + r]; break;
+    case MLCI_MIN_NIBBLE: min = -mlci_f16_at(head + 64 + 2 * r)
                               * (float)(scales[g * 32 + r] >> 4);
         break;
     }

@@ -9,11 +9,6 @@
 
 #include <string.h>
 
-MLCI_INLINE float ro_f16(const uint8_t *p)
-{
-    return mlci_f16_to_f32((uint16_t)(p[0] | p[1] << 8));
-}
-
 MLCI_INLINE int ro_code(mlci_panel d, const uint8_t *low, const uint8_t *high, uint32_t k)
 {
     const uint32_t c = k % 4;
@@ -57,19 +52,19 @@ MLCI_INLINE void ro_row(mlci_panel d, const uint8_t *p, uint32_t columns, uint32
             float scale, min = 0;
 
             switch (d.scale) {
-            case MLCI_SCALE_F16:    scale = ro_f16(scales + g * 64 + 2 * r); break;
-            case MLCI_SCALE_I8:     scale = ro_f16(head + 2 * r) * (float)(int8_t)byte; break;
-            case MLCI_SCALE_NIBBLE: scale = ro_f16(head + 2 * r) * (float)(byte & 15); break;
-            case MLCI_SCALE_SUPER:  scale = ro_f16(head + 2 * r); break;
+            case MLCI_SCALE_F16:    scale = mlci_f16_at(scales + g * 64 + 2 * r); break;
+            case MLCI_SCALE_I8:     scale = mlci_f16_at(head + 2 * r) * (float)(int8_t)byte; break;
+            case MLCI_SCALE_NIBBLE: scale = mlci_f16_at(head + 2 * r) * (float)(byte & 15); break;
+            case MLCI_SCALE_SUPER:  scale = mlci_f16_at(head + 2 * r); break;
             default: scale = mlci_bits_f32(byte < 2 ? 0x00200000u << byte
                                                     : (byte - 1u) << 23);
             }
             if (d.min == MLCI_MIN_F16)
-                min = ro_f16(mins + g * 64 + 2 * r);
+                min = mlci_f16_at(mins + g * 64 + 2 * r);
             else if (d.min == MLCI_MIN_U8)
-                min = -ro_f16(head + 64 + 2 * r) * (float)mins[g * 32 + r];
+                min = -mlci_f16_at(head + 64 + 2 * r) * (float)mins[g * 32 + r];
             else if (d.min == MLCI_MIN_NIBBLE)
-                min = -ro_f16(head + 64 + 2 * r) * (float)(byte >> 4);
+                min = -mlci_f16_at(head + 64 + 2 * r) * (float)(byte >> 4);
             for (uint32_t i = g * d.group; i < (g + 1) * d.group; i++)
                 out[k + i] = scale * (float)ro_code(d, low, high, i) + min;
         }

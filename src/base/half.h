@@ -36,6 +36,12 @@ static inline float mlci_f16_to_f32(uint16_t h)
     return mlci_bits_f32(sign | mlci_f32_bits((float)rest * 0x1p-24f));
 }
 
+/* Two bytes, little-endian, at any address. */
+static inline float mlci_f16_at(const uint8_t *p)
+{
+    return mlci_f16_to_f32((uint16_t)(p[0] | p[1] << 8));
+}
+
 static inline uint16_t mlci_f32_to_f16(float f)
 {
     uint32_t u = mlci_f32_bits(f), sign = u >> 16 & 0x8000, a = u & 0x7fffffff;

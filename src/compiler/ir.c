@@ -296,6 +296,12 @@ uint32_t mlci_linear(mlci_module *m, uint32_t x, const char *name, uint32_t laye
     return y;
 }
 
+uint32_t mlci_norm(mlci_module *m, uint32_t x, const char *name, uint32_t layer,
+                   uint64_t n, float eps)
+{
+    return mlci_rms_norm(m, x, mlci_vector(m, name, layer, n), eps);
+}
+
 uint32_t mlci_heads(mlci_module *m, uint32_t x, uint32_t n_heads, uint32_t head_dim)
 {
     mlci_dim dims[3] = { m->nodes[x].type.dims[0],

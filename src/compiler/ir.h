@@ -155,6 +155,8 @@ uint32_t mlci_take(mlci_module *m, uint32_t x, uint32_t rows);
 /* Helpers that several models share. */
 uint32_t mlci_linear(mlci_module *m, uint32_t x, const char *name, uint32_t layer,
                      uint64_t rows, uint64_t columns); /* + "name.bias" if any  */
+uint32_t mlci_norm(mlci_module *m, uint32_t x, const char *name, uint32_t layer,
+                   uint64_t n, float eps);             /* rms_norm by a named gain */
 uint32_t mlci_heads(mlci_module *m, uint32_t x, uint32_t n_heads, uint32_t head_dim);
 uint32_t mlci_flat(mlci_module *m, uint32_t x);        /* [n, H, D] -> [n, H D] */
 

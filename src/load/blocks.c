@@ -14,17 +14,12 @@ const int8_t mlci_iq4_levels[16] = { -127, -104, -83, -65, -49, -35, -22, -10,
 const int8_t mlci_fp4_levels[16] = { 0, 1, 2, 3, 4, 6, 8, 12,
                                      0, -1, -2, -3, -4, -6, -8, -12 };
 
-static float bl_f16(const uint8_t *p)
-{
-    return mlci_f16_to_f32((uint16_t)mlci_le(p, 2));
-}
-
 static void bl_f32(const uint8_t *p, float *y)
 {
     *y = mlci_bits_f32((uint32_t)mlci_le(p, 4));
 }
 
-static void bl_half(const uint8_t *p, float *y)  { *y = bl_f16(p); }
+static void bl_half(const uint8_t *p, float *y)  { *y = mlci_f16_at(p); }
 
 static void bl_bf16(const uint8_t *p, float *y)
 {
@@ -34,7 +29,7 @@ static void bl_bf16(const uint8_t *p, float *y)
 /* Q4_0: d, then 16 bytes: low nibbles are values 0..15, high ones 16..31. */
 static void bl_q4_0(const uint8_t *p, float *y)
 {
-    float d = bl_f16(p);
+    float d = mlci_f16_at(p);
 
     for (int i = 0; i < 16; i++) {
         y[i]      = d * (float)((p[2 + i] & 15) - 8);
@@ -44,7 +39,7 @@ static void bl_q4_0(const uint8_t *p, float *y)
 
 static void bl_q4_1(const uint8_t *p, float *y)
 {
-    float d = bl_f16(p), m = bl_f16(p + 2);
+    float d = mlci_f16_at(p), m = mlci_f16_at(p + 2);
 
     for (int i = 0; i < 16; i++) {
         y[i]      = d * (float)(p[4 + i] & 15) + m;
@@ -62,7 +57,7 @@ static int bl_q5(const uint8_t *bits, const uint8_t *q, int i)
 
 static void bl_q5_0(const uint8_t *p, float *y)
 {
-    float d = bl_f16(p);
+    float d = mlci_f16_at(p);
 
     for (int i = 0; i < 32; i++)
         y[i] = d * (float)(bl_q5(p + 2, p + 6, i) - 16);
@@ -70,7 +65,7 @@ static void bl_q5_0(const uint8_t *p, float *y)
 
 static void bl_q5_1(const uint8_t *p, float *y)
 {
-    float d = bl_f16(p), m = bl_f16(p + 2);
+    float d = mlci_f16_at(p), m = mlci_f16_at(p + 2);
 
     for (int i = 0; i < 32; i++)
         y[i] = d * (float)bl_q5(p + 4, p + 8, i) + m;
@@ -78,7 +73,7 @@ static void bl_q5_1(const uint8_t *p, float *y)
 
 static void bl_q8_0(const uint8_t *p, float *y)
 {
-    float d = bl_f16(p);
+    float d = mlci_f16_at(p);
 
     for (int i = 0; i < 32; i++)
         y[i] = d * (float)(int8_t)p[2 + i];
@@ -88,7 +83,7 @@ static void bl_q8_0(const uint8_t *p, float *y)
  * 128 values share 32 bytes: value 32 j + i is bits 2j of byte i. */
 static void bl_q2_k(const uint8_t *p, float *y)
 {
-    float d = bl_f16(p + 80), dmin = bl_f16(p + 82);
+    float d = mlci_f16_at(p + 80), dmin = mlci_f16_at(p + 82);
 
     for (int k = 0; k < 256; k++) {
         int q = p[16 + k / 128 * 32 + k % 32] >> (k % 128 / 32 * 2) & 3;
@@ -112,7 +107,7 @@ void mlci_k3_scales(const uint8_t *p, int8_t scale[16])
  * as in Q2_K, 12 bytes of scales, d. */
 static void bl_q3_k(const uint8_t *p, float *y)
 {
-    float d = bl_f16(p + 108);
+    float d = mlci_f16_at(p + 108);
     int8_t scale[16];
 
     mlci_k3_scales(p + 96, scale);
@@ -138,7 +133,7 @@ void mlci_k4_scales(const uint8_t *p, uint8_t scale[8], uint8_t min[8])
  * their low nibbles and the next 32 in their high ones. */
 static void bl_q4_k(const uint8_t *p, float *y)
 {
-    float d = bl_f16(p), dmin = bl_f16(p + 2);
+    float d = mlci_f16_at(p), dmin = mlci_f16_at(p + 2);
     uint8_t s[8], m[8];
 
     mlci_k4_scales(p + 4, s, m);
@@ -153,7 +148,7 @@ static void bl_q4_k(const uint8_t *p, float *y)
  * of byte i. */
 static void bl_q5_k(const uint8_t *p, float *y)
 {
-    float d = bl_f16(p), dmin = bl_f16(p + 2);
+    float d = mlci_f16_at(p), dmin = mlci_f16_at(p + 2);
     uint8_t s[8], m[8];
 
     mlci_k4_scales(p + 4, s, m);
@@ -170,7 +165,7 @@ static void bl_q5_k(const uint8_t *p, float *y)
  * a block (128 values) uses 64 and 32 of them. */
 static void bl_q6_k(const uint8_t *p, float *y)
 {
-    float d = bl_f16(p + 208);
+    float d = mlci_f16_at(p + 208);
 
     for (int k = 0; k < 256; k++) {
         int i = k % 128, half = k / 128;
@@ -183,7 +178,7 @@ static void bl_q6_k(const uint8_t *p, float *y)
 
 static void bl_iq4_nl(const uint8_t *p, float *y)
 {
-    float d = bl_f16(p);
+    float d = mlci_f16_at(p);
 
     for (int i = 0; i < 16; i++) {
         y[i]      = d * (float)mlci_iq4_levels[p[2 + i] & 15];
@@ -195,7 +190,7 @@ static void bl_iq4_nl(const uint8_t *p, float *y)
  * 16 bytes for each 32 values. */
 static void bl_iq4_xs(const uint8_t *p, float *y)
 {
-    float d = bl_f16(p);
+    float d = mlci_f16_at(p);
     uint32_t high = (uint32_t)mlci_le(p + 2, 2);
 
     for (int k = 0; k < 256; k++) {
@@ -233,7 +228,7 @@ static float bl_trit(uint8_t q, int n)
 
 static void bl_tq1_0(const uint8_t *p, float *y)
 {
-    float d = bl_f16(p + 52);
+    float d = mlci_f16_at(p + 52);
 
     for (int k = 0; k < 160; k++)
         y[k] = d * bl_trit(p[k % 32], k / 32);
@@ -246,7 +241,7 @@ static void bl_tq1_0(const uint8_t *p, float *y)
 /* TQ2_0: 2-bit values as in Q2_K, then d. */
 static void bl_tq2_0(const uint8_t *p, float *y)
 {
-    float d = bl_f16(p + 64);
+    float d = mlci_f16_at(p + 64);
 
     for (int k = 0; k < 256; k++)
         y[k] = d * (float)((p[k / 128 * 32 + k % 32] >> (k % 128 / 32 * 2) & 3) - 1);

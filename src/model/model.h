@@ -55,4 +55,10 @@ struct mlc_session {
     atomic_bool    cancel;
 };
 
+/* Is there a sequence of this number? */
+static inline bool mlci_session_has(const mlc_session *s, int32_t sequence)
+{
+    return s != NULL && sequence >= 0 && (uint32_t)sequence < s->kv.n_sequences;
+}
+
 #endif

@@ -128,8 +128,7 @@ mlc_status mlc_session_save(mlc_session *s, int32_t sequence, mlc_write_fn write
     sv_stream v = { .write = write, .user = user, .err = err };
     uint64_t n;
 
-    if (s == NULL || write == NULL || sequence < 0
-        || (uint32_t)sequence >= s->kv.n_sequences)
+    if (!mlci_session_has(s, sequence) || write == NULL)
         return mlci_fail(err, MLC_EINVAL, 0, "no such sequence, or write is NULL");
     n = s->kv.lengths[sequence];
     if (sv_header(&v, s, &n) == MLC_OK)
@@ -144,7 +143,7 @@ mlc_status mlc_session_load(mlc_session *s, int32_t sequence, mlc_read_fn read, 
     uint32_t q = (uint32_t)sequence;
     uint64_t n = 0;
 
-    if (s == NULL || read == NULL || sequence < 0 || q >= s->kv.n_sequences)
+    if (!mlci_session_has(s, sequence) || read == NULL)
         return mlci_fail(err, MLC_EINVAL, 0, "no such sequence, or read is NULL");
     (void)mlci_kv_rewind(&s->kv, q, 0);
     if (sv_header(&v, s, &n) != MLC_OK)

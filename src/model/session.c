@@ -14,8 +14,8 @@
 
 enum {
     SE_OPTIONS_V0 = sizeof(mlc_session_options),
-    SE_ROWS = 256,              /* default rows of a step: the weights' share of
-                                   the time is then 2 % (bench/NOTES.md)        */
+    SE_ROWS = 256,              /* default rows of a step: decoding weights is
+                                   4 % of its time then (bench/NOTES.md)        */
     SE_MAX_SEQUENCES = 1 << 16,
     SE_MAX_ROWS = 1 << 16
 };
@@ -153,7 +153,7 @@ static mlc_row se_row(const se_batch *b, size_t i)
 static mlc_status se_check_row(const mlc_session *s, const mlc_row *r, size_t i,
                                mlc_error *err)
 {
-    if (r->sequence < 0 || (uint32_t)r->sequence >= s->kv.n_sequences)
+    if (!mlci_session_has(s, r->sequence))
         return mlci_fail(err, MLC_EINVAL, 0, "row %zu: there is no sequence %d", i,
                          r->sequence);
     if (r->embedding == NULL
@@ -292,24 +292,19 @@ const float *mlc_session_logits(const mlc_session *s, size_t i)
 
 /* ---- sequences ----------------------------------------------------------- */
 
-static bool se_has(const mlc_session *s, int32_t sequence)
-{
-    return s != NULL && sequence >= 0 && (uint32_t)sequence < s->kv.n_sequences;
-}
-
 size_t mlc_session_length(const mlc_session *s, int32_t sequence)
 {
-    return se_has(s, sequence) ? (size_t)s->kv.lengths[sequence] : 0;
+    return mlci_session_has(s, sequence) ? (size_t)s->kv.lengths[sequence] : 0;
 }
 
 const int32_t *mlc_session_tokens(const mlc_session *s, int32_t sequence)
 {
-    return se_has(s, sequence) ? mlci_kv_tokens(&s->kv, (uint32_t)sequence) : NULL;
+    return mlci_session_has(s, sequence) ? mlci_kv_tokens(&s->kv, (uint32_t)sequence) : NULL;
 }
 
 mlc_status mlc_session_fork(mlc_session *s, int32_t src, int32_t dst)
 {
-    if (!se_has(s, src) || !se_has(s, dst))
+    if (!mlci_session_has(s, src) || !mlci_session_has(s, dst))
         return MLC_EINVAL;
     mlci_kv_fork(&s->kv, (uint32_t)src, (uint32_t)dst);
     return MLC_OK;
@@ -317,7 +312,7 @@ mlc_status mlc_session_fork(mlc_session *s, int32_t src, int32_t dst)
 
 mlc_status mlc_session_rewind(mlc_session *s, int32_t sequence, size_t n_tokens)
 {
-    if (!se_has(s, sequence) || n_tokens > s->kv.lengths[sequence])
+    if (!mlci_session_has(s, sequence) || n_tokens > s->kv.lengths[sequence])
         return MLC_EINVAL;
     return mlci_kv_rewind(&s->kv, (uint32_t)sequence, n_tokens) ? MLC_OK
                                                                 : MLC_EUNSUPPORTED;
