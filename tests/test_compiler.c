@@ -16,9 +16,9 @@ static void test_dims(void)
 {
     mlci_arena a;
     mlci_dims d;
-    mlci_dim n, r, two, three, sum;
-    uint64_t at[MLCI_MAX_SYMBOLS] = { 10, 3 };
-    int64_t v = 0;
+    mlci_dim n, r, k, two, three, sum;
+    int64_t at[MLCI_MODEL_VALUES] = { 0, 10, 3 };
+    int64_t v = 0, low, high;
     char text[80];
 
     T_CASE("dims: equal exactly if their numbers are");
@@ -26,6 +26,7 @@ static void test_dims(void)
     mlci_dims_init(&d, &a);
     n = mlci_dim_symbol(&d, "n", 100);
     r = mlci_dim_symbol(&d, "r", 5);
+    k = mlci_dim_fresh(&d, "k", 31);
     two = mlci_dim_const(&d, 2), three = mlci_dim_const(&d, 3);
     T_CHECK(mlci_dim_add(&d, mlci_dim_mul(&d, two, n), n) == mlci_dim_mul(&d, n, three),
             "2n + n = 3n");
@@ -39,15 +40,37 @@ static void test_dims(void)
     T_CHECK(mlci_dim_mul(&d, n, mlci_dim_const(&d, 0)) == mlci_dim_const(&d, 0), "zero");
     T_CHECK(mlci_dim_known(&d, mlci_dim_mul(&d, two, three), &v) && v == 6, "constant");
     T_CHECK(!mlci_dim_known(&d, n, &v), "a symbol is not known");
+    T_CHECK(mlci_dim_div(&d, mlci_dim_mul(&d, n, mlci_dim_const(&d, 4)), mlci_dim_const(&d, 4)) == n,
+            "(n * 4) / 4 = n");
+    T_CHECK(mlci_dim_div(&d, mlci_dim_mul(&d, n, r), r) == n, "(n r) / r = n");
+    T_CHECK(mlci_dim_div(&d, mlci_dim_add(&d, mlci_dim_mul(&d, n, mlci_dim_const(&d, 32)), k),
+                         mlci_dim_const(&d, 32)) == n, "(32 n + k) / 32 = n, k < 32");
+    T_CHECK(mlci_dim_mod(&d, mlci_dim_add(&d, mlci_dim_mul(&d, n, mlci_dim_const(&d, 32)), k),
+                         mlci_dim_const(&d, 32)) == k, "(32 n + k) %% 32 = k");
+    T_CHECK(mlci_dim_add(&d, mlci_dim_mul(&d, three, mlci_dim_div(&d, n, three)),
+                         mlci_dim_mod(&d, n, three)) == n, "3 (n / 3) + n %% 3 = n");
+    T_CHECK(mlci_dim_div(&d, mlci_dim_div(&d, n, two), three)
+            == mlci_dim_div(&d, n, mlci_dim_const(&d, 6)), "n / 2 / 3 = n / 6");
+    T_CHECK(mlci_dim_div(&d, mlci_dim_add(&d, n, two), two)
+            == mlci_dim_add(&d, mlci_dim_div(&d, n, two), mlci_dim_const(&d, 1)),
+            "(n + 2) / 2 = n / 2 + 1");
+    T_CHECK(mlci_dim_div(&d, n, two) != mlci_dim_div(&d, mlci_dim_add(&d, n, mlci_dim_const(&d, 1)), two),
+            "n / 2 is not (n + 1) / 2");
+    sum = mlci_dim_sub(&d, mlci_dim_div(&d, n, three), mlci_dim_mod(&d, r, two));
+    T_CHECK(mlci_dim_at(&d, sum, at, 3, &v) && v == 2, "10 / 3 - 3 %% 2 = %lld", (long long)v);
+    mlci_dim_print(&d, sum, text, sizeof text);
+    T_CHECK(strcmp(text, "(n/3) - (r%2)") == 0 || strcmp(text, "-(r%2) + (n/3)") == 0, "%s", text);
+    mlci_dim_range(&d, mlci_dim_sub(&d, n, r), &low, &high);
+    T_CHECK(low == -5 && high == 100, "n - r in [%lld, %lld]", (long long)low, (long long)high);
     sum = mlci_dim_add(&d, mlci_dim_mul(&d, mlci_dim_mul(&d, n, n), r), three);
-    T_CHECK(mlci_dim_at(&d, sum, at) == 303, "n n r + 3");
+    T_CHECK(mlci_dim_at(&d, sum, at, 3, &v) && v == 303, "n n r + 3");
     mlci_dim_print(&d, mlci_dim_add(&d, mlci_dim_mul(&d, two, n), three), text, sizeof text);
     T_CHECK(strcmp(text, "2*n + 3") == 0, "%s", text);
     T_CHECK(!d.failed, "all of this fits");
 
     T_CASE("dims: overflow is an error, not a number");
-    at[0] = UINT64_MAX;
-    T_CHECK(mlci_dim_at(&d, mlci_dim_mul(&d, n, n), at) == UINT64_MAX, "n n at 2^64 - 1");
+    at[1] = INT64_MAX;
+    T_CHECK(!mlci_dim_at(&d, mlci_dim_mul(&d, n, n), at, 3, &v), "n n at 2^63 - 1");
     mlci_dim_mul(&d, mlci_dim_const(&d, INT64_MAX), two);
     T_CHECK(d.failed, "2^63 * 2");
     mlci_arena_reset(&a);
@@ -232,23 +255,31 @@ static void test_fusion(void)
     small_end(&s);
 }
 
-/* Values whose lives overlap must not share a byte. */
-static void check_memory(const mlci_module *m, const mlci_plan *p, uint64_t rows)
+static size_t slot_bytes(const mlci_module *m, const mlci_slot *s, const int64_t *values)
 {
-    uint64_t values[MLCI_MAX_SYMBOLS] = { rows, rows < 4 ? rows : 4 };
+    int64_t n = 0;
+
+    T_CHECK(mlci_dim_at(&m->dims, s->elements, values, MLCI_MODEL_VALUES, &n), "size");
+    return (size_t)n * 4;
+}
+
+/* Values whose lives overlap must not share a byte. */
+static void check_memory(const mlci_module *m, const mlci_plan *p, int64_t rows)
+{
+    const int64_t values[MLCI_MODEL_VALUES] = { 0, rows, rows < 4 ? rows : 4 };
     size_t *at = calloc(p->n_slots, sizeof *at), bad = 0, largest = 0;
     size_t total = mlci_plan_place(m, p, values, at), sum = 0;
 
     for (size_t i = 0; i < p->n_slots; i++) {
         const mlci_slot *a = &p->slots[i];
-        size_t na = mlci_dim_at(&m->dims, a->elements, values) * 4;
+        size_t na = slot_bytes(m, a, values);
 
         sum += na;
         largest = na > largest ? na : largest;
         T_CHECK(at[i] % 64 == 0 && at[i] + na <= total, "slot %zu: outside", i);
         for (size_t j = 0; j < i; j++) {
             const mlci_slot *b = &p->slots[j];
-            size_t nb = mlci_dim_at(&m->dims, b->elements, values) * 4;
+            size_t nb = slot_bytes(m, b, values);
 
             bad += a->first <= b->last && b->first <= a->last && at[i] < at[j] + nb
                 && at[j] < at[i] + na;

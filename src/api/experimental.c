@@ -69,7 +69,7 @@ static void xp_summary(xp_trace *t, const mlci_module *m, const mlci_plan *plan,
             * m->pools[p].head_dim * 2;
     mlci_buf_format(b, "%zu calls, %zu values in memory\n", plan->n_calls, plan->n_slots);
     for (int k = 0; k < 2; k++) {
-        uint64_t values[MLCI_MAX_SYMBOLS] = { rows[k], 1 };
+        const int64_t values[MLCI_MODEL_VALUES] = { 0, (int64_t)rows[k], 1 };
 
         mlci_buf_format(b, "n = %llu, r = 1: %zu bytes planned\n",
                         (unsigned long long)rows[k],

@@ -105,6 +105,9 @@ typedef struct mlci_pool_info {
 
 enum { MLCI_MAX_POOLS = 4, MLCI_MAX_ROPES = 4 };
 
+/* Values of a model's symbols for mlci_dim_at: nothing, n, r. */
+enum { MLCI_MODEL_VALUES = 3 };
+
 typedef struct mlci_module {
     mlci_arena        *arena;
     const mlci_config *config;

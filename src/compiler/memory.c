@@ -79,8 +79,18 @@ mlc_status mlci_pass_memory(mlci_module *m, mlci_plan *p)
     return m->status;
 }
 
+/* Bytes of a slot; SIZE_MAX if that does not fit. */
+static size_t me_size(const mlci_module *m, const mlci_slot *s,
+                      const int64_t values[MLCI_MODEL_VALUES])
+{
+    int64_t n;
+
+    return mlci_dim_at(&m->dims, s->elements, values, MLCI_MODEL_VALUES, &n) && n >= 0
+         ? mlci_mul((size_t)n, 4) : SIZE_MAX;
+}
+
 size_t mlci_plan_place(const mlci_module *m, const mlci_plan *p,
-                       const uint64_t values[MLCI_MAX_SYMBOLS], size_t *offsets)
+                       const int64_t values[MLCI_MODEL_VALUES], size_t *offsets)
 {
     size_t total = 0;
 
@@ -91,8 +101,7 @@ size_t mlci_plan_place(const mlci_module *m, const mlci_plan *p,
         bool moved = true;
 
         for (size_t i = 0; i < p->n_slots; i++) {
-            size_t size = mlci_mul((size_t)mlci_dim_at(&m->dims, p->slots[i].elements,
-                                                       values), 4);
+            size_t size = me_size(m, &p->slots[i], values);
 
             if (offsets[i] == SIZE_MAX && (pick == SIZE_MAX || size > best)) {
                 pick = i;
@@ -105,7 +114,7 @@ size_t mlci_plan_place(const mlci_module *m, const mlci_plan *p,
             moved = false;
             for (size_t i = 0; i < p->n_slots; i++) {
                 const mlci_slot *a = &p->slots[pick], *b = &p->slots[i];
-                size_t size = (size_t)mlci_dim_at(&m->dims, b->elements, values) * 4;
+                size_t size = me_size(m, b, values);
 
                 if (offsets[i] == SIZE_MAX || a->first > b->last || b->first > a->last
                     || at >= offsets[i] + size || offsets[i] >= at + best)

@@ -115,7 +115,7 @@ mlc_status mlci_group_order(mlci_module *m, uint32_t *order, size_t *n);
 /* Byte offsets of the slots for these values of the symbols: slots whose lives
  * overlap do not.  Returns the bytes that all take, SIZE_MAX if too large. */
 size_t mlci_plan_place(const mlci_module *m, const mlci_plan *plan,
-                       const uint64_t values[MLCI_MAX_SYMBOLS], size_t *offsets);
+                       const int64_t values[MLCI_MODEL_VALUES], size_t *offsets);
 
 /* One line of text about a call: its signature. */
 void mlci_call_print(const mlci_module *m, const mlci_call *c, char *buf, size_t cap);

@@ -187,7 +187,7 @@ static mlc_status pg_open(mlci_program *p, mlc_error *err)
 {
     const mlci_weights *w = p->weights;
     mlc_context *ctx = w->ctx;
-    uint64_t symbols[MLCI_MAX_SYMBOLS] = { p->bounds.rows, p->bounds.logits };
+    const int64_t symbols[MLCI_MODEL_VALUES] = { 0, p->bounds.rows, p->bounds.logits };
     size_t *offsets = mlci_new(ctx, w->plan->n_slots, sizeof *offsets);
     pg_cutter c = { NULL, 0 };
     size_t values;
