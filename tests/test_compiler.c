@@ -16,7 +16,7 @@ static void test_dims(void)
 {
     mlci_arena a;
     mlci_dims d;
-    mlci_dim n, r, k, two, three, sum;
+    mlci_dim n, r, k, four, two, three, sum;
     int64_t at[MLCI_MODEL_VALUES] = { 0, 10, 3 };
     int64_t v = 0, low, high;
     char text[80];
@@ -40,7 +40,8 @@ static void test_dims(void)
     T_CHECK(mlci_dim_mul(&d, n, mlci_dim_const(&d, 0)) == mlci_dim_const(&d, 0), "zero");
     T_CHECK(mlci_dim_known(&d, mlci_dim_mul(&d, two, three), &v) && v == 6, "constant");
     T_CHECK(!mlci_dim_known(&d, n, &v), "a symbol is not known");
-    T_CHECK(mlci_dim_div(&d, mlci_dim_mul(&d, n, mlci_dim_const(&d, 4)), mlci_dim_const(&d, 4)) == n,
+    four = mlci_dim_const(&d, 4);
+    T_CHECK(mlci_dim_div(&d, mlci_dim_mul(&d, n, four), four) == n,
             "(n * 4) / 4 = n");
     T_CHECK(mlci_dim_div(&d, mlci_dim_mul(&d, n, r), r) == n, "(n r) / r = n");
     T_CHECK(mlci_dim_div(&d, mlci_dim_add(&d, mlci_dim_mul(&d, n, mlci_dim_const(&d, 32)), k),
@@ -54,7 +55,8 @@ static void test_dims(void)
     T_CHECK(mlci_dim_div(&d, mlci_dim_add(&d, n, two), two)
             == mlci_dim_add(&d, mlci_dim_div(&d, n, two), mlci_dim_const(&d, 1)),
             "(n + 2) / 2 = n / 2 + 1");
-    T_CHECK(mlci_dim_div(&d, n, two) != mlci_dim_div(&d, mlci_dim_add(&d, n, mlci_dim_const(&d, 1)), two),
+    T_CHECK(mlci_dim_div(&d, n, two)
+            != mlci_dim_div(&d, mlci_dim_add(&d, n, mlci_dim_const(&d, 1)), two),
             "n / 2 is not (n + 1) / 2");
     sum = mlci_dim_sub(&d, mlci_dim_div(&d, n, three), mlci_dim_mod(&d, r, two));
     T_CHECK(mlci_dim_at(&d, sum, at, 3, &v) && v == 2, "10 / 3 - 3 %% 2 = %lld", (long long)v);

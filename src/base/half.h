@@ -59,6 +59,15 @@ static inline uint16_t mlci_f32_to_f16(float f)
     return (uint16_t)(sign | ((a >> 13) - (112u << 10)));
 }
 
+static inline uint16_t mlci_f32_to_bf16(float f)
+{
+    uint32_t u = mlci_f32_bits(f);
+
+    if ((u & 0x7fffffff) > 0x7f800000)         /* NaN stays one              */
+        return (uint16_t)(u >> 16 | 0x40);
+    return (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
+}
+
 static inline float mlci_bf16_to_f32(uint16_t h)
 {
     return mlci_bits_f32((uint32_t)h << 16);

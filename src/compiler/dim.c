@@ -259,22 +259,25 @@ mlci_dim mlci_dim_const(mlci_dims *d, int64_t v)
     return di_intern(d, &p);
 }
 
+mlci_dim mlci_dim_of(mlci_dims *d, uint32_t atom)
+{
+    mlci_poly p = di_single(1, (uint16_t)atom);
+
+    return di_intern(d, &p);
+}
+
 mlci_dim mlci_dim_fresh(mlci_dims *d, const char *name, int64_t most)
 {
     mlci_atom a = { MLCI_SYMBOL, name, most, 0, 0 };
-    mlci_poly p = di_single(1, di_atom(d, &a));
 
-    return di_intern(d, &p);
+    return mlci_dim_of(d, di_atom(d, &a));
 }
 
 mlci_dim mlci_dim_symbol(mlci_dims *d, const char *name, int64_t most)
 {
     for (uint32_t i = 1; i < d->n_atoms; i++)
-        if (d->atoms[i].kind == MLCI_SYMBOL && strcmp(d->atoms[i].name, name) == 0) {
-            mlci_poly p = di_single(1, (uint16_t)i);
-
-            return di_intern(d, &p);
-        }
+        if (d->atoms[i].kind == MLCI_SYMBOL && strcmp(d->atoms[i].name, name) == 0)
+            return mlci_dim_of(d, i);
     return mlci_dim_fresh(d, name, most);
 }
 
@@ -368,15 +371,11 @@ static bool di_below(mlci_dims *d, mlci_dim rest, mlci_dim b)
 static mlci_dim di_pair(mlci_dims *d, mlci_atom_kind kind, mlci_dim a, mlci_dim b)
 {
     mlci_atom atom = { kind, NULL, INT64_MAX, a, b };
-    mlci_poly p;
 
     for (uint32_t i = 1; i < d->n_atoms; i++)
-        if (d->atoms[i].kind == kind && d->atoms[i].a == a && d->atoms[i].b == b) {
-            p = di_single(1, (uint16_t)i);
-            return di_intern(d, &p);
-        }
-    p = di_single(1, di_atom(d, &atom));
-    return di_intern(d, &p);
+        if (d->atoms[i].kind == kind && d->atoms[i].a == a && d->atoms[i].b == b)
+            return mlci_dim_of(d, i);
+    return mlci_dim_of(d, di_atom(d, &atom));
 }
 
 /* (x / a) / b is x / (a * b) for positive a and b. */
@@ -528,7 +527,6 @@ mlci_dim mlci_dim_subst(mlci_dims *d, mlci_dim a, const mlci_dim *map, uint32_t 
         for (uint32_t k = 0; k < MLCI_MAX_FACTORS && p.terms[i].factor[k] != 0; k++) {
             uint16_t atom = p.terms[i].factor[k];
             const mlci_atom x = d->atoms[atom];
-            mlci_poly same = di_single(1, atom);
             mlci_dim with;
 
             if (x.kind != MLCI_SYMBOL) {
@@ -536,7 +534,7 @@ mlci_dim mlci_dim_subst(mlci_dims *d, mlci_dim a, const mlci_dim *map, uint32_t 
                                  mlci_dim_subst(d, x.b, map, n), x.kind == MLCI_REMAINDER);
             } else {
                 with = atom < n && map[atom] != MLCI_DIM_SAME ? map[atom]
-                                                              : di_intern(d, &same);
+                                                              : mlci_dim_of(d, atom);
             }
             term = mlci_dim_mul(d, term, with);
         }

@@ -68,6 +68,8 @@ mlci_dim mlci_dim_mod(mlci_dims *d, mlci_dim a, mlci_dim b);
 
 /* The value as a constant; false if it has a symbol in it. */
 bool mlci_dim_known(const mlci_dims *d, mlci_dim a, int64_t *v);
+/* The dim that is this atom. */
+mlci_dim mlci_dim_of(mlci_dims *d, uint32_t atom);
 /* The atom if the dim is nothing but a symbol, else 0. */
 uint32_t mlci_dim_atom(const mlci_dims *d, mlci_dim a);
 bool mlci_dim_uses(const mlci_dims *d, mlci_dim a, uint32_t atom);
