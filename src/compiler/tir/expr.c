@@ -313,6 +313,53 @@ uint32_t mlci_program_buffer(mlci_tir *t, mlci_program *p, const mlci_buffer *b)
 
 /* ---- walking ---------------------------------------------------------------------------------- */
 
+static const mlci_expr *xp_replaced(const mlci_rewrite *r, uint32_t atom)
+{
+    return r->exprs != NULL && atom < r->n_map ? r->exprs[atom] : NULL;
+}
+
+/* Does the dim use an atom that becomes an expression? */
+static bool xp_replaces(mlci_tir *t, mlci_dim d, const mlci_rewrite *r)
+{
+    for (uint32_t i = 1; r->exprs != NULL && i < r->n_map; i++)
+        if (r->exprs[i] != NULL && mlci_dim_uses(t->dims, d, i))
+            return true;
+    return false;
+}
+
+/* A dim as a tree of operations, where some of its atoms are not dims any more. */
+static const mlci_expr *xp_rewrite_dim(mlci_tir *t, mlci_dim d, const mlci_rewrite *r)
+{
+    const mlci_poly p = t->dims->polys[d];
+    const mlci_expr *sum = NULL;
+
+    if (!xp_replaces(t, d, r))
+        return mlci_x_dim(t, mlci_dim_subst(t->dims, d, r->map, r->n_map));
+    for (uint32_t i = 0; i < p.n && t->status == MLC_OK; i++) {
+        const mlci_expr *term = p.terms[i].coef == 1 ? NULL
+                              : mlci_x_dim(t, mlci_dim_const(t->dims, p.terms[i].coef));
+
+        for (uint32_t k = 0; k < MLCI_MAX_FACTORS && p.terms[i].factor[k] != 0; k++) {
+            const mlci_atom x = t->dims->atoms[p.terms[i].factor[k]];
+            const mlci_expr *f;
+
+            if (x.kind == MLCI_SYMBOL && xp_replaced(r, p.terms[i].factor[k]) != NULL)
+                f = mlci_x_cast(t, MLCI_DT_INDEX, xp_replaced(r, p.terms[i].factor[k]));
+            else if (x.kind == MLCI_SYMBOL)
+                f = mlci_x_dim(t, mlci_dim_subst(t->dims, mlci_dim_of(t->dims,
+                                   p.terms[i].factor[k]), r->map, r->n_map));
+            else
+                f = mlci_x_op(t, x.kind == MLCI_QUOTIENT ? MLCI_X_DIV : MLCI_X_MOD,
+                              xp_rewrite_dim(t, x.a, r), xp_rewrite_dim(t, x.b, r), NULL);
+            term = term == NULL ? f : mlci_x_op(t, MLCI_X_MUL, term, f, NULL);
+        }
+        if (term == NULL)
+            term = mlci_x_dim(t, mlci_dim_const(t->dims, 1));
+        sum = sum == NULL ? term : mlci_x_op(t, MLCI_X_ADD, sum, term, NULL);
+    }
+    return sum;
+}
+
 const mlci_expr *mlci_x_rewrite(mlci_tir *t, const mlci_expr *e, const mlci_rewrite *r)
 {
     const mlci_expr *args[3] = { NULL, NULL, NULL }, *index[MLCI_MAX_RANK] = { NULL };
@@ -322,7 +369,7 @@ const mlci_expr *mlci_x_rewrite(mlci_tir *t, const mlci_expr *e, const mlci_rewr
     if (t->status != MLC_OK)
         return NULL;
     if (e->op == MLCI_X_DIM)
-        return mlci_x_dim(t, mlci_dim_subst(t->dims, e->dim, r->map, r->n_map));
+        return xp_rewrite_dim(t, e->dim, r);
     if (e->op == MLCI_X_NUMBER)
         return e;
     for (uint32_t i = 0; i < MLCI_MAX_RANK && e->index[i] != NULL; i++)

@@ -258,7 +258,7 @@ static uint32_t tp_fresh(tp_copier *c, char letter, uint32_t number, uint32_t ol
 
 static void tp_copy_stage(tp_copier *c, const mlci_stage *from, mlci_stage *to)
 {
-    mlci_rewrite r = { c->map, c->n_map, NULL, NULL };
+    mlci_rewrite r = { c->map, c->n_map, NULL, NULL, NULL };
 
     *to = *from;
     for (uint32_t i = 0; i < from->n_axes; i++) {
@@ -300,4 +300,25 @@ mlci_program *mlci_program_copy(mlci_tir *t, const mlci_program *p, bool names,
     if (symbols != NULL)
         *symbols = own;
     return t->status == MLC_OK ? q : NULL;
+}
+
+const char *mlci_program_signature(mlci_tir *t, const mlci_program *p, uint64_t *hash,
+                                   mlci_symbols *symbols)
+{
+    const mlci_program *q = mlci_program_copy(t, p, true, symbols);
+    const char *text = NULL;
+    mlci_buf b;
+
+    if (q == NULL)
+        return NULL;
+    mlci_buf_init(&b, t->arena->ctx, (size_t)1 << 20);
+    mlci_program_print(t, q, &b);
+    if (!b.failed)
+        text = mlci_arena_copy(t->arena, b.data, b.n);
+    if (text == NULL)
+        mlci_tir_fail(t, MLC_ENOMEM, "out of memory: tensor program");
+    else
+        *hash = mlci_hash(b.data, b.n, 0);
+    mlci_buf_reset(&b);
+    return text;
 }

@@ -173,6 +173,8 @@ uint32_t mlci_program_buffer(mlci_tir *t, mlci_program *p, const mlci_buffer *b)
 typedef struct mlci_rewrite {
     const mlci_dim *map;
     uint32_t        n_map;
+    const mlci_expr *const *exprs;  /* [n_map] or NULL: atoms that become a value
+                                       only data knows                            */
     const mlci_expr *(*load)(void *user, mlci_tir *t, const mlci_expr *load,
                              const mlci_expr *const *index);
     void           *user;
@@ -230,6 +232,48 @@ extern const char *const mlci_pattern_names[MLCI_PATTERN_COUNT];
 mlci_pattern mlci_stage_pattern(const mlci_tir *t, const mlci_program *p,
                                 const mlci_stage *s);
 mlci_pattern mlci_program_pattern(const mlci_tir *t, const mlci_program *p);
+
+/* ---- merging and scheduling (merge.c, schedule.c) ------------------------------------- */
+
+/* One program of a group.  values: a number for each parameter and output; equal
+ * numbers are the same array (0: scalars and others that nobody shares). */
+typedef struct mlci_part {
+    const mlci_program *program;
+    uint32_t            values[MLCI_MAX_BUFFERS];
+} mlci_part;
+
+/*
+ * One program that does what the parts do, in order.  Values that a part writes
+ * become locals, those in outs (n_outs) outputs, all others inputs; sizes are
+ * unified, so that what two programs call n and m is one symbol where they meet.
+ * values (may be NULL) gets the number of each parameter and output, and (part <<
+ * 8 | parameter) in sources.  NULL without an error if sizes cannot be unified.
+ */
+typedef struct mlci_merged {
+    mlci_program *program;
+    uint32_t      values[MLCI_MAX_BUFFERS], sources[MLCI_MAX_BUFFERS];
+} mlci_merged;
+bool mlci_tir_merge(mlci_tir *t, const char *name, const mlci_part *parts, uint32_t n,
+                    const uint32_t *outs, uint32_t n_outs, mlci_merged *out);
+
+/* Locals that need no loop are computed where they are used.  NULL without an
+ * error if the result would be too large. */
+mlci_program *mlci_tir_inline(mlci_tir *t, const mlci_program *p);
+
+typedef enum mlci_target { MLCI_TARGET_CPU, MLCI_TARGET_GPU, MLCI_TARGET_COUNT } mlci_target;
+
+/*
+ * A program as kernels are made of: leading axes that all stages share (n_outer),
+ * reductions into one register for each of their points, then what is stored.
+ * Notes say how the axes run on the target.  NULL without an error if it has no
+ * such form (a reduction over something that is itself reduced elsewhere).
+ */
+mlci_program *mlci_tir_schedule(mlci_tir *t, const mlci_program *p, mlci_target target);
+
+/* The text of a canonical copy, and its hash: equal for programs that do the same.
+ * symbols as mlci_program_copy. */
+const char *mlci_program_signature(mlci_tir *t, const mlci_program *p, uint64_t *hash,
+                                   mlci_symbols *symbols);
 
 /* ---- running (interp.c) --------------------------------------------------------------- */
 
