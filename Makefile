@@ -18,7 +18,8 @@ LIB_SRC := $(wildcard src/base/*.c src/load/*.c src/text/*.c src/compiler/*.c sr
              src/backend/cpu/*.c models/*.c)
 KER_SRC := $(filter-out $(OTHER_TIERS),$(wildcard kernels/*/*.c))
 CLI_SRC := $(wildcard src/cli/*.c)
-LIB_OBJ := $(LIB_SRC:%.c=$B/%.o) $(KER_SRC:%.c=$B/%.o)
+GEN_SRC := $B/gen/definitions.c
+LIB_OBJ := $(LIB_SRC:%.c=$B/%.o) $(KER_SRC:%.c=$B/%.o) $(GEN_SRC:%.c=%.o)
 CLI_OBJ := $(CLI_SRC:%.c=$B/%.o)
 
 .PHONY: all
@@ -35,6 +36,13 @@ $B/libmlc.so.$(SOVER): $(LIB_OBJ) $B/exports.map
 
 $B/mlc: $(CLI_OBJ) $B/libmlc.a
 	$(QUIET_LD)$(CC) $(LDFLAGS) -o $@ $(CLI_OBJ) $B/libmlc.a $(LIBS) $(CLI_LIBS)
+
+# The definitions of operators and formats as one text inside the library.
+DEFS = kernels/defs/ops.tir kernels/defs/formats.tir
+$B/gen/definitions.c: $(DEFS) tools/embed.sh
+	$(QUIET)mkdir -p $(@D) && sh tools/embed.sh mlci_definitions $(DEFS) > $@
+$B/gen/%.o: $B/gen/%.c
+	$(QUIET_CC)$(CC) $(CORE) -w -c -o $@ $<
 
 # The export list is exports.txt; the linkers' forms are made from it.
 $B/exports.map $B/exports.macos $B/exports.def: exports.txt tools/exports.sh

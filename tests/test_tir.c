@@ -6,6 +6,7 @@
 #include "golden.h"
 #include "tir_help.h"
 #include "../src/base/half.h"
+#include "../src/compiler/library.h"
 
 static mlc_context *ctx;
 
@@ -319,6 +320,179 @@ static void test_patterns(void)
     }
 }
 
+/* ---- definitions ------------------------------------------------------------------------- */
+
+static void test_definitions(void)
+{
+    tir_bench b;
+    mlci_library l;
+    const char *name;
+    bool rest;
+
+    T_CASE("every definition can be read, at every rank, and printed back");
+    tir_open(&b, ctx);
+    T_CHECK(mlci_library_init(&l, &b.t) == MLC_OK, "%s", b.err.text);
+    for (uint32_t i = 0; mlci_library_name(&l, i, &name, &rest); i++)
+        for (uint32_t rank = 1; rank < (rest ? 4u : 2u); rank++) {
+            const mlci_program *p = mlci_library_find(&l, name, rank);
+
+            T_CHECK(p != NULL, "%s: %s", name, b.err.text);
+            if (p == NULL)
+                return;
+            T_CHECK(mlci_program_pattern(&b.t, p) != MLCI_OPAQUE, "%s is opaque", name);
+            T_CHECK(tir_read(&b, tir_text(&b, p), 0) != NULL, "%s: %s", tir_text(&b, p),
+                    b.err.text);
+        }
+    T_CHECK(mlci_library_find(&l, "none such", 1) == NULL && b.t.status == MLC_OK, "unknown");
+    tir_close(&b);
+}
+
+/* Blocks decoded by the definition are what GGUF's own reader makes of them. */
+static void test_formats(void)
+{
+    for (int f = MLCI_F32 + 1; f < MLCI_FORMAT_COUNT; f++) {
+        const mlci_format_info *info = &mlci_format_table[f];
+        const bool is_float = info->block_items == 1;
+        char name[32];
+        size_t n = 0, n_want = 0;
+        void *bytes, *want;
+        float *out;
+        tir_bench b;
+        mlci_library l;
+
+        T_CASE("decode_%s", info->name);
+        bytes = data_read(data_path("golden/gguf_blocks/%s.bin", info->name), &n);
+        want = data_read(data_path("golden/gguf_blocks/%s.f32", info->name), &n_want);
+        if (bytes == NULL || want == NULL) {
+            t_skip("no golden data");
+            continue;
+        }
+        tir_open(&b, ctx);
+        snprintf(name, sizeof name, "decode_%s", info->name);
+        T_CHECK(mlci_library_init(&l, &b.t) == MLC_OK, "%s", b.err.text);
+        out = calloc(n_want, 1);
+        {
+            int64_t items = (int64_t)n_want / 4, blocks = items / info->block_items;
+            mlci_array a[] = { is_float
+                ? tir_array(f == MLCI_F16 ? MLCI_DT_F16
+                            : MLCI_DT_BF16, bytes, 2, 1, items, 1)
+                : tir_array(MLCI_DT_U8, bytes, 3, 1, blocks, info->block_bytes),
+                tir_array(MLCI_DT_F32, out, 2, 1, items, 1) };
+            const mlci_program *p = mlci_library_find(&l, name, 0);
+
+            T_CHECK(p != NULL && mlci_interpret(&b.t, ctx, p, a, UINT64_MAX) == MLC_OK, "%s",
+                    b.err.text);
+        }
+        {
+            const float *w = want;
+            size_t bad = 0;
+
+            /* the definition rounds once, the reader after each product */
+            for (size_t i = 0; i < n_want / 4; i++)
+                bad += !(fabs((double)out[i] - (double)w[i]) <= 3e-7 * fabs((double)w[i])
+                         || fabs((double)out[i] - (double)w[i]) <= 1e-6 * 1e-3
+                         || (isnan(out[i]) && isnan(w[i])));
+            T_CHECK(bad == 0, "%zu of %zu values differ", bad, n_want / 4);
+        }
+        free(out);
+        free(bytes);
+        free(want);
+        tir_close(&b);
+    }
+}
+
+/* ---- merging ------------------------------------------------------------------------------ */
+
+/* Two programs from different texts become one loop that decodes as it goes. */
+static void test_merge(void)
+{
+    tir_bench b;
+    mlci_library l;
+    mlci_merged m = { 0 };
+    mlci_part parts[2];
+    const uint32_t outs[1] = { 4 };
+    mlci_program *s = NULL;
+    float x[2][64], y[2][3], z[2][3], w[3][64];
+    unsigned char q[3][2][18];
+    uint64_t seed = t_seed;
+
+    T_CASE("decode_Q4_0 and matmul, merged: no decoded weights are left");
+    tir_open(&b, ctx);
+    T_CHECK(mlci_library_init(&l, &b.t) == MLC_OK, "%s", b.err.text);
+    parts[0] = (mlci_part){ mlci_library_find(&l, "decode_Q4_0", 0), { 1, 2 } };
+    parts[1] = (mlci_part){ mlci_library_find(&l, "matmul", 0), { 3, 2, 4 } };
+    T_CHECK(mlci_tir_merge(&b.t, "fused", parts, 2, outs, 1, &m), "%s", b.err.text);
+    if (m.program != NULL)
+        s = mlci_tir_schedule(&b.t, m.program, MLCI_TARGET_CPU);
+    T_CHECK(s != NULL, "%s", b.err.text);
+    if (s == NULL)
+        return;
+    T_CHECK(m.program->n_buffers == 4 && s->n_buffers == 3 && s->n_stages == 1
+            && s->n_outer == 2, "%s", tir_text(&b, s));
+    T_CHECK(mlci_program_pattern(&b.t, m.program) == MLCI_OUT_FUSIBLE, "pattern");
+    T_CHECK(strstr(tir_text(&b, s), "@parallel") != NULL
+            && strstr(tir_text(&b, s), "@unroll") != NULL, "%s", tir_text(&b, s));
+    for (size_t i = 0; i < sizeof q; i++)
+        (&q[0][0][0])[i] = (unsigned char)t_rand(&seed);
+    for (int i = 0; i < 6; i++)
+        q[i / 2][i % 2][1] = 0x2c;
+    for (int i = 0; i < 128; i++)
+        x[i / 64][i % 64] = tir_random(&seed);
+    {
+        mlci_array decode[] = { tir_array(MLCI_DT_U8, q, 3, 3, 2, 18),
+                                tir_array(MLCI_DT_F32, w, 2, 3, 64, 1) };
+        mlci_array product[] = { tir_array(MLCI_DT_F32, x, 2, 2, 64, 1), decode[1],
+                                 tir_array(MLCI_DT_F32, z, 2, 2, 3, 1) };
+        mlci_array fused[MLCI_MAX_BUFFERS];
+
+        for (uint32_t i = 0; i < m.program->n_params; i++)
+            fused[i] = m.values[i] == 1 ? decode[0] : product[0];
+        fused[2] = tir_array(MLCI_DT_F32, y, 2, 2, 3, 1);
+        T_CHECK(mlci_interpret(&b.t, ctx, parts[0].program, decode, 10000) == MLC_OK
+                && mlci_interpret(&b.t, ctx, parts[1].program, product, 10000) == MLC_OK
+                && mlci_interpret(&b.t, ctx, s, fused, 10000) == MLC_OK, "%s", b.err.text);
+        for (int i = 0; i < 6; i++)
+            T_CHECK(fabs((double)y[i / 3][i % 3] - (double)z[i / 3][i % 3]) < 1e-5, "%g %g",
+                    (double)y[i / 3][i % 3], (double)z[i / 3][i % 3]);
+    }
+    tir_close(&b);
+
+    T_CASE("a norm into a product: two reductions over different loops stay apart");
+    tir_open(&b, ctx);
+    T_CHECK(mlci_library_init(&l, &b.t) == MLC_OK, "%s", b.err.text);
+    parts[0] = (mlci_part){ mlci_library_find(&l, "rms_norm", 1), { 1, 5, 0, 2 } };
+    parts[1] = (mlci_part){ mlci_library_find(&l, "matmul", 0), { 2, 3, 4 } };
+    T_CHECK(mlci_tir_merge(&b.t, "fused", parts, 2, outs, 1, &m), "%s", b.err.text);
+    T_CHECK(mlci_tir_schedule(&b.t, m.program, MLCI_TARGET_CPU) == NULL && b.t.status == MLC_OK,
+            "%s", b.err.text);
+    tir_close(&b);
+
+    T_CASE("sizes that cannot be one keep programs apart");
+    tir_open(&b, ctx);
+    parts[0] = (mlci_part){ tir_read(&b, "program a(x: f32[n]) -> (y: f32[n + 1]) {"
+                                         " for i < n + 1: y[i] = 1.0 }", 0), { 1, 2 } };
+    parts[1] = (mlci_part){ tir_read(&b, "program b(x: f32[7]) -> (y: f32[7]) {"
+                                         " for i < 7: y[i] = x[i] }", 0), { 2, 4 } };
+    T_CHECK(mlci_tir_merge(&b.t, "ok", parts, 2, outs, 1, &m)
+            && m.program->buffers[0].dims[0] == mlci_dim_const(&b.dims, 6), "n = 6");
+    parts[0].program = tir_read(&b, "program a(x: f32[n]) -> (y: f32[8]) {"
+                                    " for i < 8: y[i] = 1.0 }", 0);
+    T_CHECK(!mlci_tir_merge(&b.t, "not", parts, 2, outs, 1, &m) && b.t.status == MLC_OK, "8 = 7");
+    tir_close(&b);
+
+    T_CASE("a value used at two places is computed at both");
+    tir_open(&b, ctx);
+    parts[0] = (mlci_part){ tir_read(&b, "program a(x: f32[n]) -> (y: f32[n]) {"
+                                         " for i < n: y[i] = x[i] * 2.0 }", 0), { 1, 2 } };
+    parts[1] = (mlci_part){ tir_read(&b, "program b(x: f32[2*n]) -> (y: f32[n]) {"
+                                         " for i < n: y[i] = x[i] - x[i + n] }", 0), { 2, 4 } };
+    T_CHECK(mlci_tir_merge(&b.t, "twice", parts, 2, outs, 1, &m), "%s", b.err.text);
+    s = mlci_tir_schedule(&b.t, m.program, MLCI_TARGET_GPU);
+    T_CHECK(s != NULL && strstr(tir_text(&b, s), "] * 2.0 - x") != NULL, "%s",
+            s != NULL ? tir_text(&b, s) : b.err.text);
+    tir_close(&b);
+}
+
 int main(void)
 {
     ctx = test_context(NULL);
@@ -327,6 +501,9 @@ int main(void)
     test_errors();
     test_run();
     test_patterns();
+    test_definitions();
+    test_formats();
+    test_merge();
     mlc_context_close(ctx);
     return t_done();
 }
