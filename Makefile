@@ -41,6 +41,20 @@ $B/mlc: $(CLI_OBJ) $B/libmlc.a
 DEFS = kernels/defs/ops.tir kernels/defs/formats.tir
 $B/gen/definitions.c: $(DEFS) tools/embed.sh
 	$(QUIET)mkdir -p $(@D) && sh tools/embed.sh mlci_definitions $(DEFS) > $@
+# kernelgen runs on the machine that builds; what it writes is the same for all.
+HOSTCC  ?= cc
+HOST_SRC = $(wildcard tools/kernelgen/*.c src/base/*.c src/compiler/*.c src/compiler/*/*.c \
+             models/*.c) $B/gen/definitions.c
+$B/host/kernelgen: $(HOST_SRC) $(wildcard tools/kernelgen/*.h src/base/*.h src/compiler/*.h \
+                     src/compiler/*/*.h models/*.h include/*.h)
+	$(QUIET)echo "  CC  kernelgen"; mkdir -p $(@D) && $(HOSTCC) -O1 -std=c11 \
+	    -D_POSIX_C_SOURCE=200809L -o $@ $(HOST_SRC) -lpthread -lm
+$B/gen/kernels.inc: $B/host/kernelgen
+	$(QUIET)rm -f $B/gen/*.comp && $B/host/kernelgen $B/gen
+KERNEL_INC = $(wildcard kernels/generated/*.c)
+$(KERNEL_INC:%.c=$B/%.o): $B/gen/kernels.inc
+$(KERNEL_INC:%.c=$B/%.o): KERNEL_WARN = -w -I$B/gen -Ikernels/generated
+
 $B/gen/%.o: $B/gen/%.c
 	$(QUIET_CC)$(CC) $(CORE) -w -c -o $@ $<
 

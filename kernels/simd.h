@@ -470,6 +470,30 @@ V_INLINE float v_largest(v16 v)
     return m;
 }
 
+V_INLINE float v_smallest(v16 v)
+{
+    float t[16], m;
+
+    v_store(t, v);
+    m = t[0];
+    for (int i = 1; i < 16; i++)
+        m = t[i] < m ? t[i] : m;
+    return m;
+}
+
+/* The first n lanes, the others replaced: the end of a reduction. */
+V_INLINE v16 v_first(v16 v, size_t n, float rest)
+{
+    float t[16];
+
+    v_store(t, v);
+    for (size_t i = n; i < 16; i++)
+        t[i] = rest;
+    return v_load(t);
+}
+
+V_INLINE v16 v_neg(v16 a) { return v_sub(v_zero(), a); }
+
 /*
  * exp(x), relative error below 2e-7 (measured over all floats in the range:
  * tests/test_simd.c); 0 below -87.3, and x is clamped to 88 above.

@@ -15,6 +15,7 @@ BIN        = $B/tests
 DATA       = build
 
 # Test code is like kernels: conversions are meant.
+$B/tests/test_generated.o: EXTRA += -DGEN_DIR='"$B/gen"'
 $B/tests/%.o: tests/%.c
 	$(QUIET_CC)mkdir -p $(@D) && $(CC) $(CORE) -O1 $(KERNEL_WARN) -Wno-format-truncation $(ISA) \
 	    -c -o $@ $<

@@ -202,5 +202,5 @@ uint64_t mlcx_peak_memory(void)
 
 uint64_t mlcx_session_memory(const mlc_session *s)
 {
-    return s->model->backend->program_bytes(s->program);
+    return s->model->backend->executor_bytes(s->program);
 }

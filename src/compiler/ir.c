@@ -68,7 +68,7 @@ static uint32_t ir_input(mlci_module *m, const char *name, mlci_dim dim)
 {
     mlci_node n = { .op = MLCI_OP_INPUT, .name = name };
 
-    n.type.dtype = MLCI_I32_VALUE;
+    n.type.dtype = MLCI_DT_I32;
     n.type.rank = 1;
     n.type.dims[0] = dim;
     return ir_add(m, &n);
@@ -141,7 +141,7 @@ static uint32_t ir_stored(mlci_module *m, const char *format, uint32_t layer,
                          (unsigned long long)want[0], (unsigned long long)want[1]);
         return 0;
     }
-    n.type.dtype = op == MLCI_OP_WEIGHT ? MLCI_STORED : MLCI_F32_VALUE;
+    n.type.dtype = op == MLCI_OP_WEIGHT ? MLCI_DT_STORED : MLCI_DT_F32;
     n.type.rank = rank;
     for (uint32_t i = 0; i < rank; i++)
         n.type.dims[i] = mlci_dim_const(&m->dims, (int64_t)want[i]);
@@ -219,7 +219,7 @@ uint32_t mlci_reshape(mlci_module *m, uint32_t x, uint32_t rank, const mlci_dim 
 {
     mlci_node n = { .op = MLCI_OP_RESHAPE, .inputs = { x, 0 } };
 
-    n.type.dtype = MLCI_F32_VALUE;
+    n.type.dtype = MLCI_DT_F32;
     n.type.rank = rank;
     memcpy(n.type.dims, dims, rank * sizeof *dims);
     return ir_add(m, &n);

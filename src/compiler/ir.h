@@ -20,18 +20,13 @@
 
 #include "../base/buf.h"
 #include "../base/config.h"
-#include "dim.h"
-
-typedef enum mlci_dtype {
-    MLCI_F32_VALUE, MLCI_I32_VALUE,
-    MLCI_STORED,        /* a weight as its file stores it: format in the node */
-    MLCI_STATE_VALUE    /* a sequence's state after an append                 */
-} mlci_dtype;
+#include "dtype.h"
+#include "tir/tir.h"
 
 typedef struct mlci_type {
     mlci_dtype dtype;
     uint32_t   rank;
-    mlci_dim   dims[3];
+    mlci_dim   dims[MLCI_MAX_RANK];
 } mlci_type;
 
 /* X(NAME, text, inputs) - ORDER op: the deduction table in ops.c.

@@ -25,7 +25,7 @@ static void me_slot(mlci_module *m, mlci_plan *p, uint32_t node, uint32_t call)
 {
     mlci_slot *s;
 
-    if (node == 0 || m->nodes[node].type.dtype == MLCI_STATE_VALUE)
+    if (node == 0 || m->nodes[node].type.dtype == MLCI_DT_STATE)
         return;
     node = me_storage(m, node);
     if (m->nodes[node].op == MLCI_OP_WEIGHT || m->nodes[node].op == MLCI_OP_VECTOR)

@@ -15,8 +15,7 @@ typedef mlc_status op_rule(mlci_module *m, mlci_node *n, const mlci_type *a,
 
 void mlci_type_print(const mlci_module *m, const mlci_type *t, char *buf, size_t cap)
 {
-    static const char *const names[] = { "f32", "i32", "stored", "state" };
-    size_t n = (size_t)snprintf(buf, cap, "%s", names[t->dtype]);
+    size_t n = (size_t)snprintf(buf, cap, "%s", mlci_dtype_table[t->dtype].name);
 
     for (uint32_t i = 0; i < t->rank && n < cap; i++) {
         n += (size_t)snprintf(buf + n, cap - n, i == 0 ? "[" : ", ");
@@ -56,7 +55,7 @@ static bool op_same(const mlci_type *a, const mlci_type *b)
 
 static mlci_type op_f32(uint32_t rank, mlci_dim a, mlci_dim b, mlci_dim c)
 {
-    mlci_type t = { MLCI_F32_VALUE, rank, { a, b, c } };
+    mlci_type t = { MLCI_DT_F32, rank, { a, b, c, 0 } };
 
     return t;
 }
@@ -72,7 +71,7 @@ static mlc_status op_given(mlci_module *m, mlci_node *n, const mlci_type *a,
 static mlc_status op_like_first(mlci_module *m, mlci_node *n, const mlci_type *a,
                                 const mlci_type *b)
 {
-    if (a->dtype != MLCI_F32_VALUE)
+    if (a->dtype != MLCI_DT_F32)
         return op_clash(m, n, a, b);
     n->type = *a;
     return MLC_OK;
@@ -84,7 +83,7 @@ static mlc_status op_broadcast(mlci_module *m, mlci_node *n, const mlci_type *a,
 {
     bool vector = b->rank == 1 && a->rank > 1 && b->dims[0] == a->dims[a->rank - 1];
 
-    if (a->dtype != MLCI_F32_VALUE || b->dtype != MLCI_F32_VALUE
+    if (a->dtype != MLCI_DT_F32 || b->dtype != MLCI_DT_F32
         || (!vector && !op_same(a, b)))
         return op_clash(m, n, a, b);
     n->type = *a;
@@ -102,7 +101,7 @@ static mlc_status op_rms_norm(mlci_module *m, mlci_node *n, const mlci_type *a,
 static mlc_status op_decode(mlci_module *m, mlci_node *n, const mlci_type *a,
                             const mlci_type *b)
 {
-    if (a->dtype != MLCI_STORED || a->rank != 2)
+    if (a->dtype != MLCI_DT_STORED || a->rank != 2)
         return op_clash(m, n, a, b);
     n->type = op_f32(2, a->dims[0], a->dims[1], 0);
     return MLC_OK;
@@ -111,8 +110,8 @@ static mlc_status op_decode(mlci_module *m, mlci_node *n, const mlci_type *a,
 static mlc_status op_embed(mlci_module *m, mlci_node *n, const mlci_type *a,
                            const mlci_type *b)
 {
-    if (a->dtype != MLCI_I32_VALUE || a->rank != 1 || b->rank != 2
-        || b->dtype != MLCI_F32_VALUE)
+    if (a->dtype != MLCI_DT_I32 || a->rank != 1 || b->rank != 2
+        || b->dtype != MLCI_DT_F32)
         return op_clash(m, n, a, b);
     n->type = op_f32(2, a->dims[0], b->dims[1], 0);
     return MLC_OK;
@@ -122,7 +121,7 @@ static mlc_status op_matmul(mlci_module *m, mlci_node *n, const mlci_type *a,
                             const mlci_type *b)
 {
     if (a->rank != 2 || b->rank != 2 || a->dims[1] != b->dims[1]
-        || a->dtype != MLCI_F32_VALUE || b->dtype != MLCI_F32_VALUE)
+        || a->dtype != MLCI_DT_F32 || b->dtype != MLCI_DT_F32)
         return op_clash(m, n, a, b);
     n->type = op_f32(2, a->dims[0], b->dims[0], 0);
     return MLC_OK;
@@ -132,7 +131,7 @@ static mlc_status op_reshape(mlci_module *m, mlci_node *n, const mlci_type *a,
                              const mlci_type *b)
 {
     (void)b;
-    if (a->dtype != MLCI_F32_VALUE
+    if (a->dtype != MLCI_DT_F32
         || mlci_elements(m, a) != mlci_elements(m, &n->type))
         return op_clash(m, n, a, &n->type);
     return MLC_OK;
@@ -143,7 +142,7 @@ static mlc_status op_rope_table(mlci_module *m, mlci_node *n, const mlci_type *a
 {
     uint32_t dims = m->ropes[n->rope].dims;
 
-    if (a->dtype != MLCI_I32_VALUE || a->rank != 1 || dims == 0 || dims % 2 != 0
+    if (a->dtype != MLCI_DT_I32 || a->rank != 1 || dims == 0 || dims % 2 != 0
         || (n->inputs[1] != 0
             && (b->rank != 1 || b->dims[0] != mlci_dim_const(&m->dims, dims / 2))))
         return op_clash(m, n, a, b);
@@ -174,7 +173,7 @@ static mlc_status op_kv_append(mlci_module *m, mlci_node *n, const mlci_type *a,
         || a->dims[1] != mlci_dim_const(&m->dims, p->n_heads)
         || a->dims[2] != mlci_dim_const(&m->dims, p->head_dim))
         return op_clash(m, n, a, b);
-    n->type = (mlci_type){ MLCI_STATE_VALUE, 0, { 0, 0, 0 } };
+    n->type = (mlci_type){ MLCI_DT_STATE, 0, { 0 } };
     return MLC_OK;
 }
 
@@ -184,7 +183,7 @@ static mlc_status op_attention(mlci_module *m, mlci_node *n, const mlci_type *a,
     const mlci_pool_info *p = &m->pools[n->pool];
     int64_t heads = 0;
 
-    if (a->rank != 3 || b->dtype != MLCI_STATE_VALUE
+    if (a->rank != 3 || b->dtype != MLCI_DT_STATE
         || !mlci_dim_known(&m->dims, a->dims[1], &heads) || heads % p->n_heads != 0
         || a->dims[2] != mlci_dim_const(&m->dims, p->head_dim))
         return op_clash(m, n, a, b);
@@ -195,7 +194,7 @@ static mlc_status op_attention(mlci_module *m, mlci_node *n, const mlci_type *a,
 static mlc_status op_take(mlci_module *m, mlci_node *n, const mlci_type *a,
                           const mlci_type *b)
 {
-    if (a->rank != 2 || b->rank != 1 || b->dtype != MLCI_I32_VALUE)
+    if (a->rank != 2 || b->rank != 1 || b->dtype != MLCI_DT_I32)
         return op_clash(m, n, a, b);
     n->type = op_f32(2, b->dims[0], a->dims[1], 0);
     return MLC_OK;

@@ -43,7 +43,7 @@ mlc_status mlci_model_open(mlc_context *ctx, const char *path, const mlc_source 
 
 struct mlc_session {
     mlc_model     *model;
-    mlci_program  *program;
+    mlci_executor  *program;
     mlci_kv        kv;
     uint32_t       max_rows, max_logits;
     /* one step's rows */

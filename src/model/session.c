@@ -74,7 +74,7 @@ static mlc_status se_open(mlc_session *s, const mlc_session_options *o, mlc_erro
         if (s->pages[i] == NULL)
             return mlci_nomem(err, "session");
     }
-    return m->backend->program_open(m->weights, &bounds, &s->program, err);
+    return m->backend->executor_open(m->weights, &bounds, &s->program, err);
 }
 
 mlc_status mlc_session_open(mlc_model *model, const mlc_session_options *user_opts,
@@ -117,7 +117,7 @@ void mlc_session_close(mlc_session *s)
         return;
     m = s->model;
     ctx = m->ctx;
-    m->backend->program_close(s->program);
+    m->backend->executor_close(s->program);
     for (uint32_t i = 0; i < MLCI_MAX_POOLS; i++)
         mlci_delete(ctx, s->pages[i], s->max_rows, sizeof *s->pages[i]);
     mlci_delete(ctx, s->counts, s->kv.n_sequences, sizeof *s->counts);

@@ -38,7 +38,7 @@ typedef struct mlci_bounds {
 } mlci_bounds;
 
 typedef struct mlci_weights mlci_weights;
-typedef struct mlci_program mlci_program;
+typedef struct mlci_executor mlci_executor;
 
 typedef struct mlci_load {
     mlc_context       *ctx;
@@ -70,15 +70,15 @@ typedef struct mlci_backend {
     void       (*page_write)(const mlci_module *m, uint32_t pool, bool kv_f32,
                              uint8_t *page, uint32_t slot, const uint8_t *in);
 
-    mlc_status (*program_open)(mlci_weights *w, const mlci_bounds *bounds,
-                               mlci_program **out, mlc_error *err);
-    void       (*program_close)(mlci_program *p);
-    uint64_t   (*program_bytes)(const mlci_program *p);
+    mlc_status (*executor_open)(mlci_weights *w, const mlci_bounds *bounds,
+                               mlci_executor **out, mlc_error *err);
+    void       (*executor_close)(mlci_executor *p);
+    uint64_t   (*executor_bytes)(const mlci_executor *p);
     /* Compute the step; MLC_ECANCELED if its flag was set meanwhile.  Pages of
      * the rows' positions have then been written in part. */
-    mlc_status (*run)(mlci_program *p, const mlci_step *step);
+    mlc_status (*run)(mlci_executor *p, const mlci_step *step);
     /* [bounds.logits][vocabulary]; rows that no later run has overwritten. */
-    const float *(*logits)(const mlci_program *p);
+    const float *(*logits)(const mlci_executor *p);
 } mlci_backend;
 
 extern const mlci_backend mlci_backend_cpu;

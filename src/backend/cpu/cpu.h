@@ -9,6 +9,7 @@
 #define MLCI_CPU_H
 
 #include "../../../kernels/attention/attention.h"
+#include "../../../kernels/generated/generated.h"
 #include "../../../kernels/matmul/matmul.h"
 #include "../../../kernels/rows/rows.h"
 #include "../../base/pool.h"
@@ -20,6 +21,7 @@ typedef struct mlci_cpu_kernels {
     const mlci_row_kernels       *rows;
     const mlci_matmul_kernels    *matmul;
     const mlci_attention_kernels *attention;
+    const mlci_gen_table         *generated;
 } mlci_cpu_kernels;
 
 const mlci_cpu_kernels *mlci_cpu_kernels_of(mlci_tier tier);
@@ -50,7 +52,7 @@ typedef struct cpu_thread {
     mlci_acts acts;                    /* own prepared rows, for one or two    */
 } cpu_thread;
 
-struct mlci_program {
+struct mlci_executor {
     mlci_weights  *weights;
     mlci_bounds    bounds;
     uint8_t       *blob;               /* slots and scratch                    */
@@ -71,7 +73,7 @@ struct mlci_program {
 
 /* One thread's part of a call.  n: rows of the step or of the logits. */
 typedef struct cpu_job {
-    mlci_program    *p;
+    mlci_executor    *p;
     const mlci_step *step;
     const mlci_call *call;
     mlci_team       *team;
@@ -92,13 +94,13 @@ enum { CPU_CHUNKED_ROWS = 4 };
 /* Panels that a matmul computes before its epilogue: heads must be whole. */
 uint32_t cpu_unit_panels(const mlci_call *c);
 
-/* program.c: the entries of the backend's table */
-mlc_status cpu_program_open(mlci_weights *w, const mlci_bounds *bounds,
-                            mlci_program **out, mlc_error *err);
-void       cpu_program_close(mlci_program *p);
-uint64_t   cpu_program_bytes(const mlci_program *p);
-mlc_status cpu_run(mlci_program *p, const mlci_step *step);
-const float *cpu_logits(const mlci_program *p);
+/* executor.c: the entries of the backend's table */
+mlc_status cpu_executor_open(mlci_weights *w, const mlci_bounds *bounds,
+                            mlci_executor **out, mlc_error *err);
+void       cpu_executor_close(mlci_executor *p);
+uint64_t   cpu_executor_bytes(const mlci_executor *p);
+mlc_status cpu_run(mlci_executor *p, const mlci_step *step);
+const float *cpu_logits(const mlci_executor *p);
 size_t     cpu_page_bytes(const mlci_module *m, uint32_t pool, bool f32);
 void       cpu_page_read(const mlci_module *m, uint32_t pool, bool f32,
                          const uint8_t *page, uint32_t slot, uint8_t *out);

@@ -312,6 +312,6 @@ const mlci_backend mlci_backend_cpu = {
     .decode_bytes = we_decode_bytes,
     .page_bytes = cpu_page_bytes, .page_read = cpu_page_read,
     .page_write = cpu_page_write,
-    .program_open = cpu_program_open, .program_close = cpu_program_close,
-    .program_bytes = cpu_program_bytes, .run = cpu_run, .logits = cpu_logits,
+    .executor_open = cpu_executor_open, .executor_close = cpu_executor_close,
+    .executor_bytes = cpu_executor_bytes, .run = cpu_run, .logits = cpu_logits,
 };

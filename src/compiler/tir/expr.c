@@ -256,6 +256,9 @@ const mlci_expr *mlci_x_op(mlci_tir *t, mlci_xop op, const mlci_expr *a,
         if (a->dtype != MLCI_DT_BOOL)
             mlci_tir_fail(t, MLC_EFORMAT, "select: the condition is not a bool");
         xp_adapt(t, &b, &c, info->name);
+    } else if ((op == MLCI_X_SHL || op == MLCI_X_SHR) && xp_is_int(a->dtype)
+               && xp_is_int(b->dtype) && !(a->op == MLCI_X_DIM && b->dtype != MLCI_DT_INDEX)) {
+        b = mlci_x_cast(t, a->dtype, b);
     } else if (info->operands == 2) {
         xp_adapt(t, &a, &b, info->name);
         if (info->kind == MLCI_XK_FLOAT && xp_is_int(a->dtype) && xp_constant(t, a, &v)) {

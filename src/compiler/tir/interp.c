@@ -303,7 +303,7 @@ static void it_loops(it_run *r, const mlci_stage *s, uint32_t axis, bool reduce,
 
 /* ---- programs ------------------------------------------------------------------------------ */
 
-/* A symbol's value from a shape: s, c*s or c*s + k. */
+/* A symbol's value from a shape: s, c*s, c*s + what is known. */
 static bool it_solve(it_run *r, mlci_dim d, int64_t size, uint8_t *known)
 {
     const mlci_poly *p = &r->t->dims->polys[d];
@@ -315,6 +315,8 @@ static bool it_solve(it_run *r, mlci_dim d, int64_t size, uint8_t *known)
 
         if (a == 0) {
             rest -= p->terms[i].coef;
+        } else if (p->terms[i].factor[1] == 0 && known[a]) {
+            rest -= p->terms[i].coef * r->env[a];
         } else if (p->terms[i].factor[1] == 0 && atom == 0 && !known[a]
                    && r->t->dims->atoms[a].kind == MLCI_SYMBOL) {
             atom = a;

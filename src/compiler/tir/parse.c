@@ -481,6 +481,10 @@ mlci_program *mlci_program_parse(mlci_lex *x, uint32_t rank)
     while (x->t->status == MLC_OK && x->word != MLCI_W_END && !mlci_lex_is(x, "}"))
         pa_stage(&a);
     mlci_lex_want(x, "}");
+    while (a.p->n_stages > 0 && a.p->n_outer < a.p->stages[0].n_axes
+           && (a.p->stages[0].axes[a.p->n_outer].note == MLCI_NOTE_PARALLEL
+               || a.p->stages[0].axes[a.p->n_outer].note == MLCI_NOTE_GROUP))
+        a.p->n_outer++;
     if (x->t->status == MLC_OK && mlci_program_verify(x->t, a.p) != MLC_OK)
         mlci_error_prefix(x->t->err, x->t->status, a.p->name);
     return x->t->status == MLC_OK ? a.p : NULL;

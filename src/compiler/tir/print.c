@@ -241,7 +241,7 @@ static const char *tp_name(mlci_tir *t, char letter, uint32_t number, const char
 typedef struct tp_copier {
     mlci_tir *t;
     mlci_dim *map;
-    uint32_t  n_map, axes;
+    uint32_t  n_map, axes, n_outer;
     bool      names;
 } tp_copier;
 
@@ -264,7 +264,11 @@ static void tp_copy_stage(tp_copier *c, const mlci_stage *from, mlci_stage *to)
     for (uint32_t i = 0; i < from->n_axes; i++) {
         to->axes[i].extent = mlci_dim_subst(c->t->dims, from->axes[i].extent, c->map,
                                             c->n_map);
-        to->axes[i].atom = tp_fresh(c, 'i', c->axes++, from->axes[i].atom);
+        /* Outer axes of a scheduled program are the same in all its stages. */
+        if (i < c->n_outer && c->map[from->axes[i].atom] != MLCI_DIM_SAME)
+            to->axes[i].atom = mlci_dim_atom(c->t->dims, c->map[from->axes[i].atom]);
+        else
+            to->axes[i].atom = tp_fresh(c, 'i', c->axes++, from->axes[i].atom);
     }
     for (uint32_t i = 0; i < MLCI_MAX_RANK && from->index[i] != NULL; i++)
         to->index[i] = mlci_x_rewrite(c->t, from->index[i], &r);
@@ -274,7 +278,7 @@ static void tp_copy_stage(tp_copier *c, const mlci_stage *from, mlci_stage *to)
 mlci_program *mlci_program_copy(mlci_tir *t, const mlci_program *p, bool names,
                                 mlci_symbols *symbols)
 {
-    tp_copier c = { .t = t, .n_map = t->dims->n_atoms, .names = names };
+    tp_copier c = { .t = t, .n_map = t->dims->n_atoms, .n_outer = p->n_outer, .names = names };
     mlci_program *q = mlci_program_new(t, names ? "kernel" : p->name);
     mlci_symbols own;
 

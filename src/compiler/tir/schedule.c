@@ -185,3 +185,15 @@ mlci_program *mlci_tir_schedule(mlci_tir *t, const mlci_program *p, mlci_target 
     q->n_outer = w.outer;
     return mlci_program_verify(t, q) == MLC_OK ? q : NULL;
 }
+
+bool mlci_program_tiled(const mlci_tir *t, const mlci_program *p)
+{
+    (void)t;
+    if (p->n_outer != 1)
+        return p->n_outer > 1;
+    for (uint32_t i = 0; i < p->n_stages; i++)
+        if (p->stages[i].n_axes != 2 || p->stages[i].store != MLCI_STORE
+            || p->stages[i].axes[1].extent != p->stages[0].axes[1].extent)
+            return false;
+    return true;
+}

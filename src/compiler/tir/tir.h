@@ -270,6 +270,9 @@ typedef enum mlci_target { MLCI_TARGET_CPU, MLCI_TARGET_GPU, MLCI_TARGET_COUNT }
  */
 mlci_program *mlci_tir_schedule(mlci_tir *t, const mlci_program *p, mlci_target target);
 
+/* May a kernel compute a range of the second axis alone? */
+bool mlci_program_tiled(const mlci_tir *t, const mlci_program *scheduled);
+
 /* The text of a canonical copy, and its hash: equal for programs that do the same.
  * symbols as mlci_program_copy. */
 const char *mlci_program_signature(mlci_tir *t, const mlci_program *p, uint64_t *hash,

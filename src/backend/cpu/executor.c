@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * program.c - a plan with memory for a session's steps, and running it.
+ * executor.c - a plan with memory for a session's steps, and running it.
  *
  * One block holds everything: the plan's values at the offsets of the memory
  * plan, the prepared rows of products, and each thread's scratch.
@@ -141,7 +141,7 @@ static pg_needs pg_measure(const mlci_weights *w)
     return n;
 }
 
-static void pg_lay_out(mlci_program *p, pg_cutter *c, const size_t *offsets,
+static void pg_lay_out(mlci_executor *p, pg_cutter *c, const size_t *offsets,
                        size_t values_bytes)
 {
     const mlci_weights *w = p->weights;
@@ -169,7 +169,7 @@ static void pg_lay_out(mlci_program *p, pg_cutter *c, const size_t *offsets,
     }
 }
 
-void cpu_program_close(mlci_program *p)
+void cpu_executor_close(mlci_executor *p)
 {
     mlc_context *ctx;
 
@@ -183,7 +183,7 @@ void cpu_program_close(mlci_program *p)
     mlci_delete(ctx, p, 1, sizeof *p);
 }
 
-static mlc_status pg_open(mlci_program *p, mlc_error *err)
+static mlc_status pg_open(mlci_executor *p, mlc_error *err)
 {
     const mlci_weights *w = p->weights;
     mlc_context *ctx = w->ctx;
@@ -216,10 +216,10 @@ static mlc_status pg_open(mlci_program *p, mlc_error *err)
                      p->blob_bytes >> 20, p->bounds.rows);
 }
 
-mlc_status cpu_program_open(mlci_weights *w, const mlci_bounds *bounds, mlci_program **out,
+mlc_status cpu_executor_open(mlci_weights *w, const mlci_bounds *bounds, mlci_executor **out,
                             mlc_error *err)
 {
-    mlci_program *p = mlci_new(w->ctx, 1, sizeof *p);
+    mlci_executor *p = mlci_new(w->ctx, 1, sizeof *p);
     mlc_status st;
 
     *out = NULL;
@@ -230,14 +230,14 @@ mlc_status cpu_program_open(mlci_weights *w, const mlci_bounds *bounds, mlci_pro
     p->n_threads = w->ctx->n_threads;
     st = pg_open(p, err);
     if (st != MLC_OK) {
-        cpu_program_close(p);
+        cpu_executor_close(p);
         return st;
     }
     *out = p;
     return MLC_OK;
 }
 
-uint64_t cpu_program_bytes(const mlci_program *p) { return p->blob_bytes; }
+uint64_t cpu_executor_bytes(const mlci_executor *p) { return p->blob_bytes; }
 
 /* ---- running ------------------------------------------------------------------------------ */
 
@@ -248,7 +248,7 @@ static void pg_thread(void *arg, mlci_team *team, uint32_t thread)
         [MLCI_CALL_MATMUL] = cpu_run_matmul, [MLCI_CALL_ATTENTION] = cpu_run_attention,
         [MLCI_CALL_NORM_ADD] = cpu_run_norm_add, [MLCI_CALL_SIMPLE] = cpu_run_simple,
     };
-    mlci_program *p = arg;
+    mlci_executor *p = arg;
     const mlci_plan *plan = p->weights->plan;
 
     for (size_t i = 0; i < plan->n_calls; i++) {
@@ -269,7 +269,7 @@ static void pg_thread(void *arg, mlci_team *team, uint32_t thread)
     }
 }
 
-mlc_status cpu_run(mlci_program *p, const mlci_step *step)
+mlc_status cpu_run(mlci_executor *p, const mlci_step *step)
 {
     const mlci_module *m = p->weights->module;
 
@@ -285,7 +285,7 @@ mlc_status cpu_run(mlci_program *p, const mlci_step *step)
     return p->stopped ? MLC_ECANCELED : MLC_OK;
 }
 
-const float *cpu_logits(const mlci_program *p)
+const float *cpu_logits(const mlci_executor *p)
 {
     return p->result;
 }

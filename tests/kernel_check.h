@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * kernel_check.h - generated kernels against the interpreter, on any device.
+ *
+ * Reads a file of scheduled programs (kernelgen's cpu.tir or gpu.tir), and for each
+ * picks sizes and inputs, runs the interpreter and the device's kernel, and compares
+ * every element of the outputs, with guards behind them.
+ */
+#ifndef KERNEL_CHECK_H
+#define KERNEL_CHECK_H
+
+#include "tir_help.h"
+#include "golden.h"
+#include "../src/compiler/library.h"
+
+enum { KC_GUARD = 64 };
+
+typedef struct kc_case {
+    const mlci_program *p;
+    uint64_t   hash;
+    mlci_array arrays[MLCI_MAX_BUFFERS];      /* parameters, scalars too, then outputs */
+    size_t     bytes[MLCI_MAX_BUFFERS];       /* of each, without the guard            */
+    int64_t    sizes[MLCI_MAX_PROGRAM_SYMBOLS];
+    uint32_t   n_sizes;
+    int64_t    groups;                        /* points of the outer axes              */
+    int64_t    axes[2];                       /* extents of the first two              */
+} kc_case;
+
+/* Run the kernel on the case's arrays, outputs into arrays[i].data.  false: the
+ * device has none of that hash. */
+typedef bool kc_run(void *user, const kc_case *c);
+
+static inline int kc_number(const tir_bench *b, uint32_t atom)
+{
+    return atoi(b->dims.atoms[atom].name + 1);
+}
+
+/* Sizes that satisfy the shapes: a symbol inside a quotient is a multiple of 256. */
+static inline bool kc_sizes(tir_bench *b, kc_case *c, const mlci_symbols *s, int64_t *env,
+                            uint64_t *seed)
+{
+    const mlci_program *p = c->p;
+
+    for (uint32_t i = 0; i < s->n; i++) {
+        bool blocks = false;
+
+        for (uint32_t a = 1; a < b->dims.n_atoms; a++)
+            blocks = blocks || (b->dims.atoms[a].kind != MLCI_SYMBOL
+                                && mlci_dim_uses(&b->dims, b->dims.atoms[a].a, s->old[i])
+                                && mlci_dim_atom(&b->dims, b->dims.atoms[a].a) == s->old[i]);
+        env[s->old[i]] = blocks ? 256 * (1 + t_below(seed, 2))
+                       : t_below(seed, 3) == 0 ? 15 + t_below(seed, 20) : 1 + t_below(seed, 6);
+        c->sizes[kc_number(b, s->old[i])] = env[s->old[i]];
+    }
+    c->n_sizes = s->n;
+    for (uint32_t i = 0; i < p->n_params + p->n_outs; i++) {
+        mlci_array *a = &c->arrays[i];
+
+        *a = (mlci_array){ NULL, p->buffers[i].dtype, p->buffers[i].rank, { 1, 1, 1, 1 } };
+        c->bytes[i] = mlci_dtype_table[a->dtype].bytes;
+        for (uint32_t k = 0; k < a->rank; k++) {
+            if (!mlci_dim_at(&b->dims, p->buffers[i].dims[k], env, b->dims.n_atoms, &a->dims[k])
+                || a->dims[k] < 1 || a->dims[k] > 5000)
+                return false;
+            c->bytes[i] *= (size_t)a->dims[k];
+        }
+    }
+    c->groups = 1;
+    for (uint32_t k = 0; k < p->stages[0].n_axes; k++) {
+        int64_t n = 1;
+
+        if (!mlci_dim_at(&b->dims, p->stages[0].axes[k].extent, env, b->dims.n_atoms, &n))
+            return false;
+        if (k < p->n_outer)
+            c->groups *= n;
+        if (k < 2)
+            c->axes[k] = n;
+    }
+    return c->groups < 20000;
+}
+
+static inline void kc_fill(kc_case *c, uint64_t *seed, bool tame)
+{
+    for (uint32_t i = 0; i < c->p->n_params + c->p->n_outs; i++) {
+        mlci_array *a = &c->arrays[i];
+        unsigned char *bytes = a->data = malloc(c->bytes[i] + KC_GUARD);
+        size_t n = c->bytes[i] / mlci_dtype_table[a->dtype].bytes;
+
+        memset(bytes, 0xa5, c->bytes[i] + KC_GUARD);
+        for (size_t k = 0; i < c->p->n_params && k < n; k++)
+            switch (a->dtype) {
+            case MLCI_DT_F32:
+                ((float *)a->data)[k] = c->p->buffers[i].place == MLCI_SCALAR
+                                      ? 0.5f + (float)t_below(seed, 100) / 80 : tir_random(seed);
+                break;
+            case MLCI_DT_F16: case MLCI_DT_BF16:
+                mlci_element_set(a->dtype, a->data, k, (double)tir_random(seed));
+                break;
+            case MLCI_DT_I32:   /* may be a row number */
+                ((int32_t *)a->data)[k] = 0;
+                break;
+            default:            /* a float16's exponent that is not infinity's */
+                for (size_t d = 0; d < mlci_dtype_table[a->dtype].bytes; d++)
+                    bytes[k * mlci_dtype_table[a->dtype].bytes + d]
+                        = (unsigned char)(t_rand(seed) & (tame ? 0xbf : 0xff));
+            }
+    }
+}
+
+/* Integers that index something: small enough for whatever they index. */
+static inline void kc_rows(kc_case *c, uint64_t *seed)
+{
+    int64_t least = 20;
+
+    for (uint32_t i = 0; i < c->p->n_params; i++)
+        if (c->arrays[i].rank > 1)
+            for (uint32_t k = 0; k < 2; k++)
+                least = c->arrays[i].dims[k] < least ? c->arrays[i].dims[k] : least;
+    for (uint32_t i = 0; i < c->p->n_params; i++)
+        if (c->arrays[i].dtype == MLCI_DT_I32)
+            for (size_t k = 0; k < c->bytes[i] / 4; k++)
+                ((int32_t *)c->arrays[i].data)[k] = (int32_t)t_below(seed, (uint32_t)least);
+}
+
+static inline void kc_compare(kc_case *c, void *const *want)
+{
+    for (uint32_t i = c->p->n_params; i < c->p->n_params + c->p->n_outs; i++) {
+        const mlci_array *a = &c->arrays[i];
+        size_t n = c->bytes[i] / mlci_dtype_table[a->dtype].bytes, bad = 0;
+        double most = 0, tolerance = a->dtype == MLCI_DT_F16 ? 1e-3 : a->dtype == MLCI_DT_BF16
+                                   ? 8e-3 : 3e-6;
+        const unsigned char *guard = (const unsigned char *)a->data + c->bytes[i];
+
+        for (size_t k = 0; k < n; k++) {
+            double w = fabs(mlci_element_get(a->dtype, want[i], k));
+
+            most = isfinite(w) && w > most ? w : most;
+        }
+        for (size_t k = 0; k < n; k++) {
+            double w = mlci_element_get(a->dtype, want[i], k);
+            double g = mlci_element_get(a->dtype, a->data, k);
+            bool same = w == g || (isnan(w) && isnan(g))
+                     || fabs(w - g) <= 2e-5 * fabs(w) + tolerance * most;
+
+            bad += !same;
+            if (!same && bad < 4)
+                T_CHECK(0, "output %u, element %zu of %zu: %.9g, want %.9g", i, k, n, g, w);
+        }
+        T_CHECK(bad == 0, "%zu of %zu elements", bad, n);
+        for (int k = 0; k < KC_GUARD; k++)
+            T_CHECK(guard[k] == 0xa5, "byte %d behind output %u", k, i);
+    }
+}
+
+static inline void kc_one(tir_bench *b, const mlci_program *p, kc_run *run, void *user,
+                          const char *device, uint64_t *seed)
+{
+    int64_t *env = calloc(b->dims.n_atoms, sizeof *env);
+    void *want[MLCI_MAX_BUFFERS] = { NULL };
+    mlci_symbols symbols;
+    kc_case c = { .p = p, .hash = strtoull(p->name + 2, NULL, 16) };
+    mlci_array arrays[MLCI_MAX_BUFFERS];
+
+    (void)mlci_program_symbols(&b->t, p, &symbols);
+    T_CASE("%s on %s", p->name, device);
+    for (int round = 0; round < 3; round++) {
+        int tries = 0;
+
+        while (!kc_sizes(b, &c, &symbols, env, seed) && tries++ < 1000)
+            continue;
+        T_CHECK(tries < 1000, "no sizes fit");
+        kc_fill(&c, seed, round < 2);
+        kc_rows(&c, seed);
+        memcpy(arrays, c.arrays, sizeof arrays);
+        for (uint32_t i = p->n_params; i < p->n_params + p->n_outs; i++)
+            arrays[i].data = want[i] = calloc(1, c.bytes[i]);
+        if (mlci_interpret(&b->t, b->arena.ctx, p, arrays, (uint64_t)1 << 32) != MLC_OK)
+            T_CHECK(0, "%s", b->err.text);
+        else if (!run(user, &c))
+            T_CHECK(0, "no kernel");
+        else
+            kc_compare(&c, want);
+        b->t.status = MLC_OK;
+        for (uint32_t i = 0; i < p->n_params + p->n_outs; i++) {
+            free(c.arrays[i].data);
+            free(want[i]);
+        }
+    }
+    free(env);
+}
+
+/* All programs of the file; every step-th of them. */
+static inline void kc_file(mlc_context *ctx, const char *path, kc_run *run, void *user,
+                           const char *device)
+{
+    size_t n = 0;
+    char *text = data_read(path, &n);
+    uint64_t seed = t_seed;
+    tir_bench b;
+    mlci_lex x;
+
+    if (text == NULL) {
+        T_CASE("%s", path);
+        T_CHECK(0, "cannot be read");
+        return;
+    }
+    tir_open(&b, ctx);
+    mlci_lex_begin(&x, &b.t, text, n);
+    while (x.word != MLCI_W_END && b.t.status == MLC_OK) {
+        mlci_program *p;
+
+        mlci_lex_want(&x, "program");
+        p = mlci_program_parse(&x, 0);
+        if (p != NULL)
+            kc_one(&b, p, run, user, device, &seed);
+    }
+    T_CHECK(b.t.status == MLC_OK, "%s", b.err.text);
+    tir_close(&b);
+    free(text);
+}
+
+#endif

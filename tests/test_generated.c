@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_generated.c - every generated C kernel on every tier of this CPU against the
+ * interpreter: whole, and in rectangles with a stride between rows.
+ */
+#include "kernel_check.h"
+#include "tiers.h"
+
+typedef struct tier_run { const mlci_gen_table *table; } tier_run;
+
+static void fill_args(const kc_case *c, mlci_gen_args *a)
+{
+    uint32_t data = 0, scalars = 0;
+
+    memset(a, 0, sizeof *a);
+    for (uint32_t i = 0; i < c->p->n_params + c->p->n_outs; i++) {
+        const mlci_array *x = &c->arrays[i];
+
+        if (c->p->buffers[i].place == MLCI_SCALAR) {
+            memcpy(&a->scalar[scalars++], x->data, 4);
+            continue;
+        }
+        a->data[data] = x->data;
+        a->stride[data] = 1;
+        for (uint32_t k = 1; k < x->rank; k++)
+            a->stride[data] *= x->dims[k];
+        data++;
+    }
+    memcpy(a->size, c->sizes, sizeof a->size);
+}
+
+/* The second half of the rows first, and columns in two parts where they may be. */
+static bool run_tier(void *user, const kc_case *c)
+{
+    mlci_gen_fn *fn = mlci_gen_find(((tier_run *)user)->table, c->hash);
+    int64_t half[2] = { c->axes[0] / 2, mlci_program_tiled(NULL, c->p) ? c->axes[1] / 2 : 0 };
+    mlci_gen_args a;
+
+    if (fn == NULL || c->n_sizes > MLCI_GEN_SYMBOLS)
+        return false;
+    fill_args(c, &a);
+    for (int part = 0; part < 4; part++) {
+        a.begin[0] = part < 2 ? half[0] : 0;
+        a.end[0] = part < 2 ? c->axes[0] : half[0];
+        a.begin[1] = part % 2 == 0 ? half[1] : 0;
+        a.end[1] = part % 2 == 0 ? c->axes[1] : half[1];
+        if (a.begin[1] < a.end[1] || (part % 2 == 0 && c->axes[1] == 0))
+            fn(&a);
+    }
+    return true;
+}
+
+int main(void)
+{
+    const mlci_gen_table *before = NULL;
+    mlc_context *ctx = test_context(NULL);
+
+    t_begin();
+    for (mlci_tier t = tier_first(); t < MLCI_TIER_COUNT; t = tier_after(t)) {
+        tier_run r = { mlci_cpu_kernels_of(t)->generated };
+
+        if (r.table != before)     /* several tiers share a table */
+            kc_file(ctx, GEN_DIR "/cpu.tir", run_tier, &r, mlci_tier_names[t]);
+        before = r.table;
+    }
+    mlc_context_close(ctx);
+    return t_done();
+}

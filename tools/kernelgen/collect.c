@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * collect.c - collect.h.
+ */
+#include "collect.h"
+#include "../../src/base/format.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void kg_want(kg_set *s, mlci_target target, const mlci_program *p, const char *name)
+{
+    mlci_program *q = p != NULL ? mlci_tir_schedule(&s->t, p, target) : NULL;
+    kg_kernel k = { 0 };
+
+    if (q == NULL || mlci_program_signature(&s->t, q, &k.hash, NULL) == NULL)
+        return;
+    for (size_t i = 0; i < s->n[target]; i++)
+        if (s->kernels[target][i].hash == k.hash)
+            return;
+    k.program = mlci_program_copy(&s->t, q, true, &k.symbols);
+    k.name = mlci_arena_copy(&s->arena, name, strlen(name));
+    if (k.program == NULL || k.name == NULL || s->n[target] == KG_MAX_KERNELS) {
+        mlci_tir_fail(&s->t, MLC_ENOMEM, "out of memory: %s", name);
+        return;
+    }
+    s->kernels[target][s->n[target]++] = k;
+}
+
+static void kg_both(kg_set *s, const mlci_program *p, const char *name)
+{
+    for (int target = 0; target < MLCI_TARGET_COUNT; target++)
+        kg_want(s, (mlci_target)target, p, name);
+}
+
+/* Two programs, the first one's output the second one's input number `input`. */
+static const mlci_program *kg_fuse(kg_set *s, const mlci_program *a, const mlci_program *b,
+                                   uint32_t input)
+{
+    mlci_part parts[2] = { { a, { 0 } }, { b, { 0 } } };
+    uint32_t next = 1, result;
+    mlci_merged m;
+
+    for (uint32_t i = 0; i < a->n_params; i++)
+        parts[0].values[i] = next++;
+    parts[0].values[a->n_params] = next;
+    for (uint32_t i = 0; i < b->n_params + b->n_outs; i++)
+        parts[1].values[i] = i == input ? parts[0].values[a->n_params] : ++next;
+    result = parts[1].values[b->n_params];
+    return mlci_tir_merge(&s->t, "fused", parts, 2, &result, 1, &m) ? m.program : NULL;
+}
+
+/* Everything in the library by itself; decoding also before a product, and before
+ * the look-up of rows. */
+static void kg_library(kg_set *s, uint32_t n)
+{
+    const char *name;
+    bool rest;
+
+    for (uint32_t i = 0; i < n && mlci_library_name(&s->library, i, &name, &rest); i++) {
+        const mlci_program *p = mlci_library_find(&s->library, name, 1);
+        char text[96];
+
+        for (uint32_t rank = 1; rank < (rest ? 4u : 2u); rank++)
+            kg_both(s, mlci_library_find(&s->library, name, rank), name);
+        if (p == NULL || strncmp(name, "decode_", 7) != 0)
+            continue;
+        snprintf(text, sizeof text, "%s, matmul", name);
+        kg_both(s, kg_fuse(s, p, mlci_library_find(&s->library, "matmul", 0), 1), text);
+        snprintf(text, sizeof text, "%s, embed", name);
+        kg_both(s, kg_fuse(s, p, mlci_library_find(&s->library, "embed", 0), 1), text);
+    }
+}
+
+static char *kg_read(kg_set *s, const char *path)
+{
+    FILE *f = fopen(path, "r");
+    size_t cap = (size_t)1 << 20;
+    char *text = mlci_arena_new(&s->arena, cap, 1);
+
+    if (f == NULL || text == NULL || fread(text, 1, cap - 1, f) == 0) {
+        mlci_tir_fail(&s->t, MLC_EIO, "%s: cannot be read", path);
+        text = NULL;
+    }
+    if (f != NULL)
+        fclose(f);
+    return text;
+}
+
+bool kg_collect(kg_set *s, const char *definitions)
+{
+    static mlc_context ctx = { .alloc = mlci_default_alloc, .n_threads = 1 };
+    uint32_t n = UINT32_MAX;
+
+    s->ctx = &ctx;
+    mlci_arena_init(&s->arena, s->ctx, (size_t)1 << 30);
+    mlci_dims_init(&s->dims, &s->arena);
+    s->t = (mlci_tir){ &s->arena, &s->dims, &s->err, MLC_OK };
+    if (mlci_library_init(&s->library, &s->t) != MLC_OK)
+        return false;
+    if (definitions != NULL) {
+        const char *text = kg_read(s, definitions), *name;
+        uint32_t before = 0;
+        bool rest;
+
+        while (mlci_library_name(&s->library, before, &name, &rest))
+            before++;
+        if (text != NULL)
+            (void)mlci_library_add(&s->library, text, strlen(text));
+        n = 0;
+        while (mlci_library_name(&s->library, n + before, &name, &rest))
+            n++;
+    }
+    kg_library(s, n);
+    return s->t.status == MLC_OK;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * collect.h - which kernels are wanted.
+ */
+#ifndef KG_COLLECT_H
+#define KG_COLLECT_H
+
+#include "emit.h"
+#include "../../src/compiler/library.h"
+
+enum { KG_MAX_KERNELS = 2000 };
+
+typedef struct kg_set {
+    mlc_context *ctx;
+    mlci_arena   arena;
+    mlci_dims    dims;
+    mlci_tir     t;
+    mlci_library library;
+    mlc_error    err;
+    kg_kernel    kernels[MLCI_TARGET_COUNT][KG_MAX_KERNELS];
+    size_t       n[MLCI_TARGET_COUNT];
+} kg_set;
+
+/* Fill the set; false and s->err if something is wrong. */
+bool kg_collect(kg_set *s, const char *definitions);
+
+/* The program for one target, if it can be scheduled and is not there yet. */
+void kg_want(kg_set *s, mlci_target target, const mlci_program *p, const char *name);
+
+#endif
