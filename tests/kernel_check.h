@@ -139,7 +139,8 @@ static inline void kc_compare(kc_case *c, void *const *want)
         for (size_t k = 0; k < n; k++) {
             double w = mlci_element_get(a->dtype, want[i], k);
             double g = mlci_element_get(a->dtype, a->data, k);
-            bool same = w == g || (isnan(w) && isnan(g))
+            /* an overflow of partial sums may end as infinity or as NaN */
+            bool same = w == g || (!(fabs(w) < 1e37) && !(fabs(g) < 1e37))
                      || fabs(w - g) <= 2e-5 * fabs(w) + tolerance * most;
 
             bad += !same;
@@ -200,8 +201,8 @@ static inline void kc_file(mlc_context *ctx, const char *path, kc_run *run, void
     mlci_lex x;
 
     if (text == NULL) {
-        T_CASE("%s", path);
-        T_CHECK(0, "cannot be read");
+        T_CASE("programs");
+        T_CHECK(0, "%s cannot be read", path);
         return;
     }
     tir_open(&b, ctx);
