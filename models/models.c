@@ -145,3 +145,8 @@ mlc_status mlci_model_build(mlci_module *m, mlci_decoder *d)
                             "this library has %s", (int)mlci_min(m->config->arch.n, 60),
                             m->config->arch.p, known);
 }
+
+const char *mlci_model_arch(size_t i)
+{
+    return i < sizeof ml_table / sizeof *ml_table ? ml_table[i].arch : NULL;
+}

@@ -33,6 +33,9 @@ uint32_t mlci_decoder_head(mlci_module *m, const mlci_decoder *d, uint32_t x);
  * unknown architecture is named with those that are known. */
 mlc_status mlci_model_build(mlci_module *m, mlci_decoder *d);
 
+/* The i-th architecture's name, NULL behind the last. */
+const char *mlci_model_arch(size_t i);
+
 /* Llama's graph, for those that differ in little: rotation of pairs or halves. */
 mlc_status mlci_llama_graph(mlci_module *m, mlci_decoder *d, bool interleaved);
 

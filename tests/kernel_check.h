@@ -24,6 +24,7 @@ typedef struct kc_case {
     uint32_t   n_sizes;
     int64_t    groups;                        /* points of the outer axes              */
     int64_t    axes[2];                       /* extents of the first two              */
+    bool       tiled;
 } kc_case;
 
 /* Run the kernel on the case's arrays, outputs into arrays[i].data.  false: the
@@ -66,6 +67,7 @@ static inline bool kc_sizes(tir_bench *b, kc_case *c, const mlci_symbols *s, int
         }
     }
     c->groups = 1;
+    c->tiled = mlci_program_tiled(&b->t, p);
     for (uint32_t k = 0; k < p->stages[0].n_axes; k++) {
         int64_t n = 1;
 

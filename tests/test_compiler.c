@@ -228,9 +228,11 @@ static void test_fusion(void)
     T_CHECK(mlci_compile(&s.m, NULL, &plan, NULL, NULL) == MLC_OK, "%s", s.err.text);
     T_CHECK(plan.n_calls == 3 && count(&plan, MLCI_CALL_MATMUL) == 2, "%zu calls, %zu products",
             plan.n_calls, count(&plan, MLCI_CALL_MATMUL));
-    T_CHECK(plan.calls[1].epilogue == MLCI_EPI_GATED && plan.calls[1].n_segments == 2
-            && plan.calls[1].gain != 0, "norm before, gate after");
-    T_CHECK(plan.calls[2].epilogue == MLCI_EPI_RESIDUAL, "residual after");
+    T_CHECK(plan.calls[1].n_epilogues == 1 && plan.calls[1].epilogues[0].n == 2
+            && plan.calls[1].n_segments == 2 && plan.calls[1].kernel.program != NULL
+            && plan.calls[1].epilogues[0].use.program != NULL, "norm before, gate after");
+    T_CHECK(plan.calls[2].n_epilogues == 1 && plan.calls[2].epilogues[0].use.n_data == 3,
+            "residual after");
     small_end(&s);
 
     T_CASE("a value used twice is not fused away");
@@ -243,8 +245,8 @@ static void test_fusion(void)
     T_CHECK(mlci_compile(&s.m, NULL, &plan, watch, &seen) == MLC_OK && seen.same, "%s",
             "the activation belongs to the product");
     for (size_t i = 0; i < plan.n_calls; i++)
-        T_CHECK(plan.calls[i].kind != MLCI_CALL_MATMUL
-                || plan.calls[i].epilogue == MLCI_EPI_STORE, "call %zu", i);
+        T_CHECK(plan.calls[i].kind != MLCI_CALL_MATMUL || plan.calls[i].out == g,
+                "call %zu ends with the activation", i);
     small_end(&s);
     x = small_begin(&s);
     h = mlci_matmul(&s.m, x, mlci_weight(&s.m, "32x32", 0, 32, 32));
@@ -305,7 +307,8 @@ static void check_order(const mlci_module *m, const mlci_plan *p)
 static void test_model(const char *path, size_t calls_per_layer, size_t others)
 {
     static const char *const withouts[] = { "", "merge", "decode", "prologue", "epilogue",
-                                            "rows", "merge,decode,prologue,epilogue,rows" };
+                                            "fuse_ops",
+                                            "merge,decode,prologue,epilogue,fuse_ops" };
 
     for (size_t w = 0; w < sizeof withouts / sizeof *withouts; w++) {
         mlci_arena arena;
@@ -333,8 +336,8 @@ static void test_model(const char *path, size_t calls_per_layer, size_t others)
         check_memory(&m, &plan, 256);
         if (w == 0)
             T_CHECK(plan.n_calls == calls_per_layer * d.n_layers + others
-                    && count(&plan, MLCI_CALL_SIMPLE) == 0, "%zu calls, %zu of them simple",
-                    plan.n_calls, count(&plan, MLCI_CALL_SIMPLE));
+                    && count(&plan, MLCI_CALL_APPEND) == 0, "%zu calls, %zu appends",
+                    plan.n_calls, count(&plan, MLCI_CALL_APPEND));
         else
             T_CHECK(plan.n_calls >= calls_per_layer * d.n_layers + others, "%zu calls",
                     plan.n_calls);

@@ -33,7 +33,7 @@ static void fill_args(const kc_case *c, mlci_gen_args *a)
 static bool run_tier(void *user, const kc_case *c)
 {
     mlci_gen_fn *fn = mlci_gen_find(((tier_run *)user)->table, c->hash);
-    int64_t half[2] = { c->axes[0] / 2, mlci_program_tiled(NULL, c->p) ? c->axes[1] / 2 : 0 };
+    int64_t half[2] = { c->axes[0] / 2, c->tiled ? c->axes[1] / 2 : 0 };
     mlci_gen_args a;
 
     if (fn == NULL || c->n_sizes > MLCI_GEN_SYMBOLS)

@@ -394,8 +394,8 @@ static void test_embedding(mlc_model *m)
 /* Whatever passes are left out, the same model comes out. */
 static void test_without(const char *path)
 {
-    static const char *const withouts[] = { "merge", "decode", "prologue", "epilogue", "rows",
-                                            "merge,decode,prologue,epilogue,rows" };
+    static const char *const withouts[] = { "merge", "decode", "prologue", "epilogue", "fuse_ops",
+                                            "merge,decode,prologue,epilogue,fuse_ops" };
     static float want[V];
     int32_t ids[LONG];
 

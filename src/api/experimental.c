@@ -26,10 +26,9 @@ static void xp_flush(xp_trace *t)
 static void xp_calls(mlci_buf *b, const mlci_module *m, const mlci_plan *plan)
 {
     for (size_t i = 0; i < plan->n_calls; i++) {
-        char text[160];
-
-        mlci_call_print(m, &plan->calls[i], text, sizeof text);
-        mlci_buf_format(b, "call %zu: %s -> %%%u", i, text, plan->calls[i].out);
+        mlci_buf_format(b, "call %zu: ", i);
+        mlci_call_print(m, &plan->calls[i], b);
+        mlci_buf_format(b, " -> %%%u", plan->calls[i].out);
         if (plan->calls[i].n_segments > 0)
             mlci_buf_format(b, "   %.3f MB of weights for a row",
                             (double)mlci_call_weight_bytes(m, &plan->calls[i]) / 1e6);
@@ -99,6 +98,8 @@ static mlc_status xp_explain(mlc_context *ctx, mlc_model *model, const char *wit
 
     mlci_arena_init(&arena, ctx, (size_t)1 << 30);
     st = mlci_module_init(&m, &arena, &model->config, err);
+    m.has_kernel = model->backend->has_kernel;
+    m.catalogue = model->ctx;
     if (st == MLC_OK)
         st = mlci_model_build(&m, &d);
     if (st == MLC_OK)

@@ -49,6 +49,8 @@ typedef struct mlci_config {
     mlci_text   arch;
     bool (*find)(const void *impl, const char *key, size_t n, mlci_value *out);
     const mlci_tensor *(*tensor)(const void *impl, const char *name, size_t n);
+    bool synthetic;        /* no file: every tensor has the shape that is asked
+                              for (tools/kernelgen)                          */
 } mlci_config;
 
 /* Typed look-ups.  A missing key gives the default, or an error if there is

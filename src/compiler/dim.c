@@ -130,6 +130,19 @@ static void di_remove(mlci_poly *p, uint32_t i)
     memset(&p->terms[p->n], 0, sizeof *p->terms);
 }
 
+/* In order of atoms, older ones first, the constant last: a copy with symbols of
+ * its own, made in this order, has the same order. */
+static int di_compare(const mlci_term *a, const mlci_term *b)
+{
+    for (int k = 0; k < MLCI_MAX_FACTORS; k++) {
+        uint16_t x = (uint16_t)(a->factor[k] - 1), y = (uint16_t)(b->factor[k] - 1);
+
+        if (x != y)
+            return x < y ? 1 : -1;
+    }
+    return 0;
+}
+
 /* Insert a term in order of factors, collecting like ones. */
 static void di_add_term(mlci_dims *d, mlci_poly *p, mlci_term t)
 {
@@ -138,7 +151,7 @@ static void di_add_term(mlci_dims *d, mlci_poly *p, mlci_term t)
 
     if (t.coef == 0)
         return;
-    while (i < p->n && (c = memcmp(p->terms[i].factor, t.factor, sizeof t.factor)) > 0)
+    while (i < p->n && (c = di_compare(&p->terms[i], &t)) > 0)
         i++;
     if (i < p->n && c == 0) {
         if (!di_sum_fits(p->terms[i].coef, t.coef)) {
@@ -168,13 +181,14 @@ static bool di_factors(const mlci_term *a, const mlci_term *b, mlci_term *out)
     for (;;) {
         uint16_t x = i < MLCI_MAX_FACTORS ? a->factor[i] : 0;
         uint16_t y = k < MLCI_MAX_FACTORS ? b->factor[k] : 0;
+        bool first = (uint16_t)(x - 1) <= (uint16_t)(y - 1);   /* 0 is last          */
 
         if (x == 0 && y == 0)
             return true;
         if (n == MLCI_MAX_FACTORS)
             return false;
-        out->factor[n++] = x >= y ? x : y;
-        if (x >= y)
+        out->factor[n++] = first ? x : y;
+        if (first)
             i++;
         else
             k++;

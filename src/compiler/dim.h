@@ -24,7 +24,7 @@ typedef uint32_t mlci_dim;      /* 0 is the dim 0                              *
 
 typedef struct mlci_term {
     int64_t  coef;
-    uint16_t factor[MLCI_MAX_FACTORS];  /* atoms, falling; 0 = none            */
+    uint16_t factor[MLCI_MAX_FACTORS];  /* atoms, rising; 0 = none             */
 } mlci_term;
 
 typedef struct mlci_poly {

@@ -25,7 +25,7 @@ static bool gp_cycle(const mlci_module *m, uint32_t a, uint32_t b, uint8_t *mark
             uint32_t g = m->nodes[i].group;
             bool inside = g == a || g == b;
 
-            for (int k = 0; k < 2; k++) {
+            for (int k = 0; k < MLCI_MAX_INPUTS; k++) {
                 uint32_t in = m->nodes[i].inputs[k], from = m->nodes[in].group;
 
                 if (in == 0)
@@ -71,7 +71,7 @@ bool mlci_join(mlci_module *m, uint32_t x, uint32_t y)
 uint32_t mlci_group_matmul(const mlci_module *m, uint32_t node)
 {
     for (uint32_t i = m->nodes[node].group; i < m->n_nodes; i++)
-        if (m->nodes[i].op == MLCI_OP_MATMUL && m->nodes[i].group == m->nodes[node].group)
+        if (m->nodes[i].pattern == MLCI_OUT_FUSIBLE && m->nodes[i].group == m->nodes[node].group)
             return i;
     return 0;
 }
@@ -103,7 +103,7 @@ mlc_status mlci_group_order(mlci_module *m, uint32_t *order, size_t *n)
             bool ready = last[g] == i && !done[g];
 
             for (uint32_t k = g; k <= i && ready; k++)
-                for (int s = 0; s < 2; s++) {
+                for (int s = 0; s < MLCI_MAX_INPUTS; s++) {
                     uint32_t from = m->nodes[m->nodes[k].inputs[s]].group;
 
                     if (m->nodes[k].group == g && m->nodes[k].inputs[s] != 0)

@@ -59,7 +59,7 @@ static uint32_t ir_add(mlci_module *m, const mlci_node *proto)
     if (mlci_deduce(m, n) != MLC_OK)
         return 0;
     m->n_nodes++;
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < MLCI_MAX_INPUTS; i++)
         m->nodes[n->inputs[i]].n_uses++;
     return id;
 }
@@ -84,6 +84,7 @@ mlc_status mlci_module_init(mlci_module *m, mlci_arena *arena,
     m->config = config;
     m->err = err;
     mlci_dims_init(&m->dims, arena);
+    m->tir = (mlci_tir){ arena, &m->dims, err, MLC_OK };
     m->n = mlci_dim_symbol(&m->dims, "n", IR_MAX_ROWS);
     m->r = mlci_dim_symbol(&m->dims, "r", IR_MAX_LOGITS);
     (void)ir_add(m, &none);
@@ -106,12 +107,25 @@ static const mlci_tensor *ir_tensor(mlci_module *m, const char *format, uint32_t
 
     if (m->status != MLC_OK)
         return NULL;
-    t = mlci_config_tensor(m->config, text);
+    t = m->config->synthetic ? NULL : mlci_config_tensor(m->config, text);
     *name = mlci_arena_copy(m->arena, text, n > 0 ? (size_t)n : 0);
     if (*name == NULL)
         mlci_module_fail(m, MLC_ENOMEM, "out of memory: graph");
-    else if (t == NULL)
+    else if (t == NULL && !m->config->synthetic)
         mlci_module_fail(m, MLC_EFORMAT, "tensor %s: missing", text);
+    return t;
+}
+
+static const mlci_tensor *ir_synthetic(mlci_module *m, uint32_t rank, uint64_t rows,
+                                       uint64_t columns)
+{
+    mlci_tensor *t = mlci_arena_new(m->arena, 1, sizeof *t);
+
+    if (t == NULL)
+        mlci_module_fail(m, MLC_ENOMEM, "out of memory: graph");
+    else
+        *t = (mlci_tensor){ .format = rank == 1 ? MLCI_F32 : MLCI_Q4_0, .rank = rank,
+                            .dims = { rows, columns } };
     return t;
 }
 
@@ -130,6 +144,8 @@ static uint32_t ir_stored(mlci_module *m, const char *format, uint32_t layer,
     uint64_t want[2] = { rows, columns };
 
     n.tensor = ir_tensor(m, format, layer, &n.name);
+    if (m->config->synthetic && m->status == MLC_OK)
+        n.tensor = ir_synthetic(m, rank, rows, columns);
     if (m->status != MLC_OK)
         return 0;
     if (n.tensor->rank != rank || n.tensor->dims[0] != rows
@@ -227,14 +243,20 @@ uint32_t mlci_reshape(mlci_module *m, uint32_t x, uint32_t rank, const mlci_dim 
 
 uint32_t mlci_rope_table(mlci_module *m, const mlci_rope *rope, uint32_t factors)
 {
-    mlci_node n = { .op = MLCI_OP_ROPE_TABLE, .inputs = { m->positions, factors } };
+    mlci_node n = { .op = MLCI_OP_ROPE_TABLE, .inputs = { m->positions, 0 } };
+    mlci_node frequencies = { .op = MLCI_OP_VECTOR, .name = "rope.frequencies" };
 
     if (m->n_ropes == MLCI_MAX_ROPES) {
         mlci_module_fail(m, MLC_EUNSUPPORTED, "more than %d rope tables", MLCI_MAX_ROPES);
         return 0;
     }
     n.rope = m->n_ropes;
-    m->ropes[m->n_ropes++] = *rope;
+    frequencies.rope = n.rope;
+    frequencies.type = (mlci_type){ MLCI_DT_F32, 1, { mlci_dim_const(&m->dims,
+                                                                     rope->dims / 2) } };
+    m->ropes[m->n_ropes] = *rope;
+    m->ropes[m->n_ropes++].factors = factors;
+    n.inputs[1] = ir_add(m, &frequencies);
     return ir_add(m, &n);
 }
 
@@ -319,12 +341,20 @@ uint32_t mlci_flat(mlci_module *m, uint32_t x)
     return mlci_reshape(m, x, 2, dims);
 }
 
+bool mlci_reads(const mlci_node *n, uint32_t node)
+{
+    for (int k = 0; k < MLCI_MAX_INPUTS; k++)
+        if (n->inputs[k] == node)
+            return true;
+    return false;
+}
+
 bool mlci_escapes(const mlci_module *m, uint32_t node)
 {
     if (node == m->result)
         return true;
     for (uint32_t i = node + 1; i < m->n_nodes; i++)
-        if ((m->nodes[i].inputs[0] == node || m->nodes[i].inputs[1] == node)
+        if (mlci_reads(&m->nodes[i], node)
             && m->nodes[i].group != m->nodes[node].group)
             return true;
     return false;

@@ -21,7 +21,7 @@
 #include "../base/buf.h"
 #include "../base/config.h"
 #include "dtype.h"
-#include "tir/tir.h"
+#include "library.h"
 
 typedef struct mlci_type {
     mlci_dtype dtype;
@@ -41,8 +41,8 @@ typedef struct mlci_type {
  *   silu, gelu  gelu is the tanh form
  *   scale       x * attr scale;  softcap  c tanh(x / c), c = attr scale
  *   reshape     same number of elements
- *   rope_table  positions i32[n] (, frequency factors f32[D/2]) -> cos and sin
- *               f32[n, D]; attr rope
+ *   rope_table  positions i32[n], frequencies f32[D/2] (a vector without a tensor,
+ *               made when weights are loaded) -> cos and sin f32[n, D]; attr rope
  *   rope        x f32[n, H, D], table -> rotated; attr interleaved
  *   kv_append   k, v f32[n, H, D] into the pages of attr pool and layer -> state
  *   attention   q f32[n, H, D], state -> f32[n, H, D]; attr scale, window
@@ -69,9 +69,11 @@ typedef enum mlci_op {
 
 extern const char *const mlci_op_names[MLCI_OP_COUNT];
 
+enum { MLCI_MAX_INPUTS = 4 };
+
 typedef struct mlci_node {
     mlci_op     op;
-    uint32_t    inputs[2];      /* node numbers, 0 = none                      */
+    uint32_t    inputs[MLCI_MAX_INPUTS];   /* node numbers, 0 = none            */
     uint32_t    group;          /* number of the group's first member          */
     uint32_t    n_uses;
     mlci_type   type;
@@ -83,6 +85,10 @@ typedef struct mlci_node {
     bool        interleaved;    /* rope: pairs (2i, 2i+1), else (i, i + D/2)   */
     const mlci_tensor *tensor;  /* weight, vector                              */
     const char *name;           /* input, weight, vector                       */
+    /* What it computes, once legalize has run; NULL for library calls (appends,
+     * attention) and sources. */
+    const mlci_program *program;
+    mlci_pattern pattern;
 } mlci_node;
 
 /* One way of turning positions into angles: position * base^(-2i/dims) / factor,
@@ -90,6 +96,7 @@ typedef struct mlci_node {
 typedef struct mlci_rope {
     uint32_t dims;
     float    base, factor;
+    uint32_t factors;           /* node of a vector, 0: none                   */
 } mlci_rope;
 
 /* Layers whose keys and values are kept equally long share a pool of pages. */
@@ -116,6 +123,12 @@ typedef struct mlci_module {
     mlci_pool_info     pools[MLCI_MAX_POOLS];
     uint32_t           n_pools;
     uint32_t           vocab_size, width;
+    mlci_tir           tir;     /* for programs: same arena, dims and errors   */
+    mlci_library       library;
+    struct mlci_fused *fused;   /* programs made of several nodes: fuse.c      */
+    /* Is there a kernel of this signature?  NULL: of every one. */
+    bool (*has_kernel)(const void *catalogue, uint64_t hash);
+    const void        *catalogue;
     mlc_status         status;
     mlc_error         *err;
 } mlci_module;
@@ -165,6 +178,9 @@ mlc_status mlci_deduce(mlci_module *m, mlci_node *node);
 
 mlci_dim mlci_elements(mlci_module *m, const mlci_type *t);
 void mlci_type_print(const mlci_module *m, const mlci_type *t, char *buf, size_t cap);
+
+/* Does n read the node? */
+bool mlci_reads(const mlci_node *n, uint32_t node);
 
 /* Is the node's value written to memory: used by another group, or the result? */
 bool mlci_escapes(const mlci_module *m, uint32_t node);

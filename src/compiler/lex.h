@@ -11,14 +11,14 @@
 #include "../base/config.h"
 #include "tir/tir.h"
 
-typedef enum mlci_word { MLCI_W_END, MLCI_W_NAME, MLCI_W_NUMBER, MLCI_W_TEXT,
-                         MLCI_W_SIGN } mlci_word;
+typedef enum mlci_lexeme { MLCI_W_END, MLCI_W_NAME, MLCI_W_NUMBER, MLCI_W_TEXT,
+                         MLCI_W_SIGN } mlci_lexeme;
 
 typedef struct mlci_lex {
     mlci_tir   *t;
     const char *p, *end;
     uint32_t    line;
-    mlci_word   word;       /* the current one                                */
+    mlci_lexeme   word;       /* the current one                                */
     mlci_text   text;       /* its letters; of a text what the quotes hold    */
     bool        whole;      /* number: an integer                             */
     uint32_t    depth;      /* of nesting                                     */

@@ -47,7 +47,7 @@ mlc_status mlci_library_init(mlci_library *l, mlci_tir *t)
     return mlci_library_add(l, mlci_definitions, strlen(mlci_definitions));
 }
 
-const mlci_program *mlci_library_find(mlci_library *l, const char *name, uint32_t rank)
+mlci_program *mlci_library_find(mlci_library *l, const char *name, uint32_t rank)
 {
     struct mlci_library_entry *e = l->entries;
     mlci_lex x;
@@ -61,6 +61,10 @@ const mlci_program *mlci_library_find(mlci_library *l, const char *name, uint32_
     if (e->ranks[rank] == NULL) {
         x = e->at;
         e->ranks[rank] = mlci_program_parse(&x, rank);
+        if (e->ranks[rank] != NULL)
+            e->ranks[rank]->pattern = mlci_program_pattern(l->t, e->ranks[rank]);
+        if (e->ranks[rank] != NULL)
+            e->ranks[rank]->rowwise = mlci_program_rowwise(l->t, e->ranks[rank]);
     }
     return e->ranks[rank];
 }

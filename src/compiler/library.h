@@ -3,7 +3,7 @@
  * library.h - programs by name: the definitions in kernels/defs, and a user's own.
  *
  * A text is looked through once; a program is read when it is first asked for, and
- * once for each rank that its "..." stands for.
+ * once for each rank that its "..." stands for.  Its pattern is computed then.
  */
 #ifndef MLCI_LIBRARY_H
 #define MLCI_LIBRARY_H
@@ -22,7 +22,7 @@ mlc_status mlci_library_init(mlci_library *l, mlci_tir *t);
 mlc_status mlci_library_add(mlci_library *l, const char *text, size_t n);
 /* The program; rank is that of "..." (ignored if it has none).  NULL and no error
  * if there is none of that name. */
-const mlci_program *mlci_library_find(mlci_library *l, const char *name, uint32_t rank);
+mlci_program *mlci_library_find(mlci_library *l, const char *name, uint32_t rank);
 /* One program of the text at the lexer, "program" being taken. */
 mlc_status mlci_library_read(mlci_library *l, mlci_lex *x);
 /* Names, newest first; false at the end. */

@@ -42,6 +42,21 @@ static void me_slot(mlci_module *m, mlci_plan *p, uint32_t node, uint32_t call)
     p->slots[p->slot_of[node] - 1].last = call;
 }
 
+/* What a kernel reads and that is not the call's own: products, looked-up rows. */
+static void me_use(mlci_module *m, mlci_plan *p, const mlci_call *c, const mlci_use *u,
+                   uint32_t call)
+{
+    for (uint32_t i = 0; i < u->n_data; i++) {
+        bool own = u->data[i] == u->out
+                || (c->kind == MLCI_CALL_EMBED && m->nodes[u->data[i]].op == MLCI_OP_EMBED);
+
+        for (uint32_t s = 0; s < c->n_segments; s++)
+            own = own || c->segments[s].product == u->data[i];
+        if (!own)
+            me_slot(m, p, u->data[i], call);
+    }
+}
+
 mlc_status mlci_pass_memory(mlci_module *m, mlci_plan *p)
 {
     p->slots = mlci_arena_new(m->arena, m->n_nodes, sizeof *p->slots);
@@ -51,13 +66,16 @@ mlc_status mlci_pass_memory(mlci_module *m, mlci_plan *p)
     for (uint32_t i = 0; i < p->n_calls; i++) {
         const mlci_call *c = &p->calls[i];
 
-        me_slot(m, p, c->x, i);
+        /* With a kernel before them, products read its rows, which lie nowhere. */
+        if (c->kind != MLCI_CALL_MATMUL || c->kernel.program == NULL)
+            me_slot(m, p, c->x, i);
         me_slot(m, p, c->y, i);
-        me_slot(m, p, c->take, i);
+        me_use(m, p, c, &c->kernel, i);
         me_slot(m, p, c->out, i);
-        for (uint32_t s = 0; s < c->n_segments; s++) {
-            me_slot(m, p, c->segments[s].table, i);
-            me_slot(m, p, c->segments[s].out, i);
+        for (uint32_t e = 0; e < c->n_epilogues; e++) {
+            me_use(m, p, c, &c->epilogues[e].use, i);
+            if (c->epilogues[e].sink == MLCI_SINK_VALUE)
+                me_slot(m, p, c->epilogues[e].out, i);
         }
     }
     /* The step writes its inputs before the first call, and positions serve

@@ -14,54 +14,62 @@
 
 /* ---- plan ---------------------------------------------------------------------- */
 
+enum { MLCI_FUSE_NODES = 16, MLCI_USE_BUFFERS = 12, MLCI_USE_SIZES = 16, MLCI_USE_SCALARS = 8 };
+
+/* A generated kernel with its arguments.  program NULL: no kernel, the value as it
+ * is. */
+typedef struct mlci_use {
+    const mlci_program *program;               /* scheduled                         */
+    uint64_t hash;                             /* of its signature                  */
+    uint32_t n_data, data[MLCI_USE_BUFFERS];   /* nodes, in order of buffers        */
+    uint32_t n_sizes;
+    mlci_dim sizes[MLCI_USE_SIZES];            /* in order of the signature         */
+    uint32_t n_scalars;
+    float    scalars[MLCI_USE_SCALARS];
+    uint32_t out;
+} mlci_use;
+
 typedef enum mlci_call_kind {
-    MLCI_CALL_EMBED,       /* rows of a stored table, decoded and scaled       */
-    MLCI_CALL_ROPE_TABLE,
-    MLCI_CALL_MATMUL,      /* [take] [norm] -> stored weights -> epilogue      */
-    MLCI_CALL_ATTENTION,
-    MLCI_CALL_NORM_ADD,    /* y + rms_norm(x)                                  */
-    MLCI_CALL_SIMPLE       /* one operator by itself: slower, never wrong      */
+    MLCI_CALL_KERNEL,      /* a generated kernel                               */
+    MLCI_CALL_MATMUL,      /* template: prologue, stored weights, epilogues    */
+    MLCI_CALL_EMBED,       /* rows of a stored table, then a kernel on each    */
+    MLCI_CALL_DECODE,      /* a whole matrix: only without the decode pass     */
+    MLCI_CALL_APPEND,      /* library: keys and values to pages                */
+    MLCI_CALL_ATTENTION    /* library                                          */
 } mlci_call_kind;
-
-typedef enum mlci_epilogue {
-    MLCI_EPI_STORE,        /* [+ bias] [soft cap]                              */
-    MLCI_EPI_RESIDUAL,     /* [+ bias] + another value                         */
-    MLCI_EPI_GATED,        /* act(first [+ bias]) * (second [+ bias])          */
-    MLCI_EPI_HEADS         /* [+ bias] [norm] [rope]: q stored, k and v to pages */
-} mlci_epilogue;
-
-typedef enum mlci_role {
-    MLCI_ROLE_PLAIN, MLCI_ROLE_GATE, MLCI_ROLE_UP, MLCI_ROLE_Q, MLCI_ROLE_K,
-    MLCI_ROLE_V
-} mlci_role;
 
 enum { MLCI_MAX_SEGMENTS = 4 };
 
-/* One stored matrix of a matmul call.  Numbers are nodes, 0 = none. */
+/* One stored matrix of a matmul call. */
 typedef struct mlci_segment {
-    mlci_role role;
-    uint32_t  weight, bias;
-    uint32_t  head_gain;   /* norm over each head                              */
-    float     head_eps;
-    uint32_t  table;       /* rope                                             */
-    bool      interleaved;
-    uint32_t  out;         /* value that is stored                             */
-    uint32_t  rows;
+    uint32_t weight, product;   /* nodes                                       */
+    uint32_t rows;
 } mlci_segment;
+
+typedef enum mlci_sink { MLCI_SINK_VALUE, MLCI_SINK_KEY, MLCI_SINK_VALUES } mlci_sink;
+
+/* What becomes of products before they are written: of one segment, or of two side
+ * by side (a gate). */
+typedef struct mlci_epilogue {
+    mlci_use  use;
+    uint32_t  first, n;         /* segments                                    */
+    uint32_t  out;              /* node                                        */
+    uint32_t  head_dim;         /* a unit is made of whole heads, 0: any       */
+    mlci_sink sink;
+} mlci_epilogue;
 
 typedef struct mlci_call {
     mlci_call_kind kind;
-    uint32_t node;         /* last member of the group                         */
-    uint32_t x, y;         /* operands: see dispatch.c for each kind           */
-    uint32_t take, gain;   /* matmul: row numbers, norm gain                   */
+    uint32_t node;              /* last member of the group                    */
     uint32_t out;
-    float    eps, scale;
-    mlci_epilogue epilogue;
-    bool     gelu;         /* gated: gelu, else silu                           */
-    uint32_t n_segments;
-    mlci_segment segments[MLCI_MAX_SEGMENTS];
-    uint32_t columns;      /* K of a matmul                                    */
-    uint32_t pool, layer, window, head_dim;
+    mlci_use kernel;            /* KERNEL; MATMUL: before; EMBED: after        */
+    uint32_t x, y;              /* MATMUL: rows (without kernel); others: operands */
+    uint32_t columns;           /* MATMUL, EMBED: K                            */
+    uint32_t n_segments, n_epilogues;
+    mlci_segment  segments[MLCI_MAX_SEGMENTS];
+    mlci_epilogue epilogues[MLCI_MAX_SEGMENTS];
+    uint32_t pool, layer, window;
+    float    scale;
 } mlci_call;
 
 /* Where a value lies.  Values are float32 or int32: four bytes an element. */
@@ -83,6 +91,7 @@ typedef struct mlci_plan {
 
 typedef struct mlci_pass {
     const char *name, *what;
+    bool        optional;   /* bench --without leaves it out                   */
     mlc_status (*run)(mlci_module *m, mlci_plan *plan);
 } mlci_pass;
 
@@ -97,11 +106,12 @@ typedef void mlci_trace_fn(void *user, const mlci_pass *pass, const mlci_module 
 mlc_status mlci_compile(mlci_module *m, const char *without, mlci_plan *plan,
                         mlci_trace_fn *trace, void *user);
 
+mlc_status mlci_pass_legalize(mlci_module *m, mlci_plan *plan);
 mlc_status mlci_pass_merge(mlci_module *m, mlci_plan *plan);
 mlc_status mlci_pass_decode(mlci_module *m, mlci_plan *plan);
 mlc_status mlci_pass_prologue(mlci_module *m, mlci_plan *plan);
 mlc_status mlci_pass_epilogue(mlci_module *m, mlci_plan *plan);
-mlc_status mlci_pass_rows(mlci_module *m, mlci_plan *plan);
+mlc_status mlci_pass_fuse_ops(mlci_module *m, mlci_plan *plan);
 mlc_status mlci_pass_dispatch(mlci_module *m, mlci_plan *plan);
 mlc_status mlci_pass_memory(mlci_module *m, mlci_plan *plan);
 
@@ -109,6 +119,10 @@ mlc_status mlci_pass_memory(mlci_module *m, mlci_plan *plan);
 bool mlci_join(mlci_module *m, uint32_t a, uint32_t b);
 /* The matmul of the node's group, 0 if it has none. */
 uint32_t mlci_group_matmul(const mlci_module *m, uint32_t node);
+/* fuse.c: the nodes (in order of computation) as one kernel that gives result; false
+ * if they cannot be one, or there is no such kernel. */
+bool mlci_fuse(mlci_module *m, const uint32_t *nodes, uint32_t n, uint32_t result,
+               mlci_use *use);
 /* Node numbers of the groups' last members in an order of computation. */
 mlc_status mlci_group_order(mlci_module *m, uint32_t *order, size_t *n);
 
@@ -117,8 +131,8 @@ mlc_status mlci_group_order(mlci_module *m, uint32_t *order, size_t *n);
 size_t mlci_plan_place(const mlci_module *m, const mlci_plan *plan,
                        const int64_t values[MLCI_MODEL_VALUES], size_t *offsets);
 
-/* One line of text about a call: its signature. */
-void mlci_call_print(const mlci_module *m, const mlci_call *c, char *buf, size_t cap);
+/* A call as text, on one line: its weights, what it is made of, its kernels. */
+void mlci_call_print(const mlci_module *m, const mlci_call *c, mlci_buf *b);
 
 /* Weight bytes that the call reads for one row. */
 uint64_t mlci_call_weight_bytes(const mlci_module *m, const mlci_call *c);

@@ -12,8 +12,9 @@ mlc_status mlci_pass_decode(mlci_module *m, mlci_plan *plan)
         const mlci_node *n = &m->nodes[i];
         const mlci_node *w = &m->nodes[n->inputs[1]];
 
-        if ((n->op == MLCI_OP_MATMUL || n->op == MLCI_OP_EMBED)
-            && w->op == MLCI_OP_DECODE && w->n_uses == 1)
+        /* A contraction's operand, or rows that are looked up. */
+        if ((n->pattern == MLCI_OUT_FUSIBLE || n->op == MLCI_OP_EMBED)
+            && w->pattern == MLCI_INJECTIVE && w->op == MLCI_OP_DECODE && w->n_uses == 1)
             (void)mlci_join(m, i, n->inputs[1]);
     }
     return m->status;

@@ -3,24 +3,20 @@
  * pass_epilogue.c - what happens to the rows of a product before they are
  * written: bias, residual, gate, norm and rotation of heads, append to pages.
  *
- * A node joins the group of a product if it is one of these operators, every
- * operand that the group computes is used by it alone, and at least one is.
+ * A node joins the group of a product if its pattern allows it, every operand that
+ * the group computes is used by it alone, and at least one is.
  * Whether there is a kernel for the result is for dispatch to say.
  */
 #include "pass.h"
 
 static bool pe_can_follow(const mlci_node *n)
 {
-    switch (n->op) {
-    case MLCI_OP_ADD: case MLCI_OP_MUL: case MLCI_OP_SILU: case MLCI_OP_GELU:
-    case MLCI_OP_SOFTCAP: case MLCI_OP_RESHAPE: case MLCI_OP_ROPE:
-    case MLCI_OP_KV_APPEND:
-        return true;
-    case MLCI_OP_RMS_NORM:
-        return n->type.rank == 3;   /* over heads: a head is inside a tile       */
-    default:
-        return false;
-    }
+    /* An append takes its rows from the product's tile; what reduces may do so over
+     * a head, which is inside a tile, but not over a row. */
+    return n->op == MLCI_OP_KV_APPEND
+        || (n->program != NULL && n->program->rowwise
+            && (n->pattern <= MLCI_INJECTIVE
+                || (n->pattern == MLCI_REDUCTION && n->type.rank == 3)));
 }
 
 /* The operand is a value that the product's group computes behind the product
@@ -29,7 +25,7 @@ static bool pe_behind(const mlci_module *m, uint32_t node)
 {
     const mlci_node *n = &m->nodes[node];
 
-    return n->op == MLCI_OP_MATMUL
+    return n->pattern == MLCI_OUT_FUSIBLE
         || (pe_can_follow(n) && mlci_group_matmul(m, node) != 0);
 }
 
@@ -41,7 +37,7 @@ mlc_status mlci_pass_epilogue(mlci_module *m, mlci_plan *plan)
         uint32_t from = 0;
         bool ok = pe_can_follow(n);
 
-        for (int k = 0; k < 2 && ok; k++) {
+        for (int k = 0; k < MLCI_MAX_INPUTS && ok; k++) {
             uint32_t in = n->inputs[k];
 
             /* Of two candidates (a residual may itself be a product's result)
@@ -53,7 +49,7 @@ mlc_status mlci_pass_epilogue(mlci_module *m, mlci_plan *plan)
         if (!ok || from == 0)
             continue;
         /* Both sides of a gate, and both k and v, must be in the same group. */
-        if ((n->op == MLCI_OP_MUL || n->op == MLCI_OP_KV_APPEND)
+        if (n->op == MLCI_OP_KV_APPEND
             && m->nodes[n->inputs[0]].group != m->nodes[n->inputs[1]].group)
             continue;
         (void)mlci_join(m, i, from);

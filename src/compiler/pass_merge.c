@@ -14,10 +14,10 @@ mlc_status mlci_pass_merge(mlci_module *m, mlci_plan *plan)
     for (uint32_t i = 1; i < m->n_nodes && m->status == MLC_OK; i++) {
         uint32_t members = 1;
 
-        if (m->nodes[i].op != MLCI_OP_MATMUL || m->nodes[i].group != i)
+        if (m->nodes[i].pattern != MLCI_OUT_FUSIBLE || m->nodes[i].group != i)
             continue;
         for (uint32_t k = i + 1; k < m->n_nodes && members < MLCI_MAX_SEGMENTS; k++)
-            if (m->nodes[k].op == MLCI_OP_MATMUL && m->nodes[k].group == k
+            if (m->nodes[k].pattern == MLCI_OUT_FUSIBLE && m->nodes[k].group == k
                 && m->nodes[k].inputs[0] == m->nodes[i].inputs[0] && mlci_join(m, i, k))
                 members++;
     }

@@ -12,9 +12,9 @@ static uint32_t pp_only_matmuls(const mlci_module *m, uint32_t node)
     uint32_t found = 0, uses = 0;
 
     for (uint32_t i = node + 1; i < m->n_nodes; i++) {
-        if (m->nodes[i].inputs[0] != node && m->nodes[i].inputs[1] != node)
+        if (!mlci_reads(&m->nodes[i], node))
             continue;
-        if (m->nodes[i].op != MLCI_OP_MATMUL || m->nodes[i].inputs[0] != node
+        if (m->nodes[i].pattern != MLCI_OUT_FUSIBLE || m->nodes[i].inputs[0] != node
             || (found != 0 && m->nodes[i].group != m->nodes[found].group))
             return 0;
         found = i;
@@ -30,11 +30,17 @@ mlc_status mlci_pass_prologue(mlci_module *m, mlci_plan *plan)
         const mlci_node *n = &m->nodes[i];
         uint32_t user = 0, from = n->inputs[0];
 
-        if (n->op == MLCI_OP_RMS_NORM && n->type.rank == 2 && i != m->result)
+        /* Rows before a product are whole, so even a reduction over one may join. */
+        if (n->pattern <= MLCI_REDUCTION && n->type.rank == 2 && n->op != MLCI_OP_EMBED
+            && n->op != MLCI_OP_DECODE && n->op != MLCI_OP_RESHAPE && i != m->result
+            && mlci_group_matmul(m, i) == 0)
             user = pp_only_matmuls(m, i);
         if (user == 0 || !mlci_join(m, i, user))
             continue;
-        if (m->nodes[from].op == MLCI_OP_TAKE && m->nodes[from].n_uses == 1)
+        if (m->nodes[from].pattern <= MLCI_INJECTIVE && m->nodes[from].n_uses == 1
+            && m->nodes[from].type.rank == 2 && m->nodes[from].op != MLCI_OP_EMBED
+            && m->nodes[from].op != MLCI_OP_RESHAPE
+            && mlci_group_matmul(m, from) == 0)
             (void)mlci_join(m, from, i);
     }
     return m->status;

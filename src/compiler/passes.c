@@ -7,13 +7,14 @@
 #include <string.h>
 
 const mlci_pass mlci_pass_table[] = {
-    { "merge", "products of the same value become one", mlci_pass_merge },
-    { "decode", "weights are decoded inside the product", mlci_pass_decode },
-    { "prologue", "row selection and norm before a product", mlci_pass_prologue },
-    { "epilogue", "bias, residual, gate, rope and append after it", mlci_pass_epilogue },
-    { "rows", "norm and add, scale after embedding", mlci_pass_rows },
-    { "dispatch", "groups become kernel calls", mlci_pass_dispatch },
-    { "memory", "values get places", mlci_pass_memory },
+    { "legalize", "operators get their tensor programs", false, mlci_pass_legalize },
+    { "merge", "products of the same value become one", true, mlci_pass_merge },
+    { "decode", "weights are decoded inside the product", true, mlci_pass_decode },
+    { "epilogue", "bias, residual, gate, rope and append after it", true, mlci_pass_epilogue },
+    { "prologue", "row selection and norm before it", true, mlci_pass_prologue },
+    { "fuse_ops", "what is left between products, by pattern", true, mlci_pass_fuse_ops },
+    { "dispatch", "groups become kernel calls", false, mlci_pass_dispatch },
+    { "memory", "values get places", false, mlci_pass_memory },
 };
 
 const size_t mlci_pass_count = sizeof mlci_pass_table / sizeof *mlci_pass_table;
@@ -30,8 +31,11 @@ static mlc_status ps_verify(mlci_module *m, const mlci_pass *pass)
     for (uint32_t i = 1; i < m->n_nodes; i++) {
         const mlci_node *node = &m->nodes[i];
 
-        if (node->inputs[0] >= i || node->inputs[1] >= i || node->group > i
-            || m->nodes[node->group].group != node->group)
+        bool ordered = node->group <= i && m->nodes[node->group].group == node->group;
+
+        for (int k = 0; k < MLCI_MAX_INPUTS; k++)
+            ordered = ordered && node->inputs[k] < i;
+        if (!ordered)
             return mlci_module_fail(m, MLC_EINVAL, "pass %s left node %u in disorder",
                                     pass->name, i);
     }
@@ -57,8 +61,7 @@ mlc_status mlci_compile(mlci_module *m, const char *without, mlci_plan *plan,
     for (size_t i = 0; i < mlci_pass_count && m->status == MLC_OK; i++) {
         const mlci_pass *p = &mlci_pass_table[i];
 
-        /* The last two make the plan: there is no doing without. */
-        if (i + 2 < mlci_pass_count && ps_listed(without, p->name))
+        if (p->optional && ps_listed(without, p->name))
             continue;
         if (p->run(m, plan) == MLC_OK)
             ps_verify(m, p);

@@ -38,7 +38,7 @@ static void pr_node(const mlci_module *m, mlci_buf *b, uint32_t id, const char *
     char type[96];
 
     mlci_buf_format(b, "%s%%%u = %s(", indent, id, mlci_op_names[n->op]);
-    for (int i = 0; i < 2 && n->inputs[i] != 0; i++) {
+    for (int i = 0; i < MLCI_MAX_INPUTS && n->inputs[i] != 0; i++) {
         mlci_buf_text(b, i > 0 ? ", " : "");
         pr_operand(m, b, n->inputs[i]);
     }

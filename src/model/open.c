@@ -118,6 +118,8 @@ static mlc_status mo_compile(mlc_model *m, const char *without, mlc_error *err)
 {
     mlc_status st = mlci_module_init(&m->module, &m->arena, &m->config, err);
 
+    m->module.has_kernel = m->backend->has_kernel;
+    m->module.catalogue = m->ctx;
     if (st == MLC_OK)
         st = mlci_model_build(&m->module, &m->decoder);
     if (st == MLC_OK && m->tokenizer->n_tokens != m->decoder.vocab)

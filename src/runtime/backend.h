@@ -53,6 +53,8 @@ enum { MLCI_KV_PAGE = 64 };            /* positions of a page, on every device *
 
 typedef struct mlci_backend {
     const char *name;
+    /* Is a generated kernel of this signature there for the context's device? */
+    bool       (*has_kernel)(const void *ctx, uint64_t hash);
 
     /* Read the plan's weights and lay them out for the device. */
     mlc_status (*weights_open)(const mlci_load *load, mlci_weights **out,

@@ -3,7 +3,8 @@
  * collect.c - collect.h.
  */
 #include "collect.h"
-#include "../../src/base/format.h"
+#include "../../models/models.h"
+#include "../../src/compiler/pass.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +50,103 @@ static const mlci_program *kg_fuse(kg_set *s, const mlci_program *a, const mlci_
         parts[1].values[i] = i == input ? parts[0].values[a->n_params] : ++next;
     result = parts[1].values[b->n_params];
     return mlci_tir_merge(&s->t, "fused", parts, 2, &result, 1, &m) ? m.program : NULL;
+}
+
+/* ---- architectures ------------------------------------------------------------------- */
+
+/* A model without a file: small sizes, and every optional tensor or none. */
+typedef struct kg_model { bool all; mlci_tensor table; } kg_model;
+
+static bool kg_find(const void *impl, const char *key, size_t n, mlci_value *out)
+{
+    static const struct { const char *end; uint64_t v; } table[] = {
+        { ".block_count", 6 }, { ".embedding_length", 64 }, { ".feed_forward_length", 128 },
+        { ".attention.head_count", 4 }, { ".attention.head_count_kv", 2 },
+        { ".attention.key_length", 16 }, { ".attention.sliding_window", 32 },
+    };
+
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        size_t k = strlen(table[i].end);
+
+        if (n >= k && memcmp(key + n - k, table[i].end, k) == 0) {
+            *out = (mlci_value){ .type = MLCI_VALUE_UINT, .u = table[i].v };
+            return true;
+        }
+    }
+    if (n > 24 && memcmp(key + n - 24, ".final_logit_softcapping", 24) == 0) {
+        *out = (mlci_value){ .type = MLCI_VALUE_FLOAT, .f = 30 };
+        return ((const kg_model *)impl)->all;
+    }
+    return false;
+}
+
+static const mlci_tensor *kg_tensor(const void *impl, const char *name, size_t n)
+{
+    const kg_model *m = impl;
+    bool table = n == 17 && memcmp(name, "token_embd.weight", n) == 0;
+
+    return m->all || table ? &m->table : NULL;
+}
+
+/* A kernel of a plan, read into the set from its text: modules have symbols of
+ * their own. */
+static void kg_use(kg_set *s, const mlci_module *m, const mlci_use *u, const char *arch)
+{
+    char name[200];
+    size_t n = (size_t)snprintf(name, sizeof name, "%s:", arch);
+    mlci_program *p;
+    mlci_lex x;
+    mlci_buf b;
+
+    if (u->program == NULL)
+        return;
+    for (uint32_t i = 1; i <= u->out && n < sizeof name; i++)
+        if (m->nodes[i].group == m->nodes[u->out].group && m->nodes[i].program != NULL)
+            n += (size_t)snprintf(name + n, sizeof name - n, " %s", m->nodes[i].program->name);
+    mlci_buf_init(&b, s->ctx, (size_t)1 << 20);
+    mlci_program_print(&m->tir, u->program, &b);
+    mlci_lex_begin(&x, &s->t, b.data, b.n);
+    mlci_lex_want(&x, "program");
+    p = mlci_program_parse(&x, 0);
+    kg_want(s, MLCI_TARGET_CPU, p, name);
+    kg_want(s, MLCI_TARGET_GPU, p, name);
+    mlci_buf_reset(&b);
+}
+
+/* What the passes make of an architecture, whole and with each pass left out. */
+static void kg_architecture(kg_set *s, const char *arch, bool all, const char *without)
+{
+    kg_model model = { all, { .format = MLCI_Q4_0, .rank = 2, .dims = { 96, 64 } } };
+    mlci_config config = { .impl = &model, .arch = { arch, strlen(arch) }, .find = kg_find,
+                           .tensor = kg_tensor, .synthetic = true };
+    mlci_module m;
+    mlci_decoder d;
+    mlci_plan plan;
+
+    if (mlci_module_init(&m, &s->arena, &config, &s->err) != MLC_OK
+        || mlci_model_build(&m, &d) != MLC_OK
+        || mlci_compile(&m, without, &plan, NULL, NULL) != MLC_OK) {
+        s->t.status = m.status;
+        return;
+    }
+    for (size_t i = 0; i < plan.n_calls && s->t.status == MLC_OK; i++) {
+        kg_use(s, &m, &plan.calls[i].kernel, arch);
+        for (uint32_t e = 0; e < plan.calls[i].n_epilogues; e++)
+            kg_use(s, &m, &plan.calls[i].epilogues[e].use, arch);
+    }
+}
+
+static void kg_architectures(kg_set *s)
+{
+    const char *arch;
+
+    for (size_t i = 0; (arch = mlci_model_arch(i)) != NULL; i++)
+        for (int all = 0; all < 2; all++) {
+            kg_architecture(s, arch, all, NULL);
+            for (size_t p = 0; p < mlci_pass_count; p++)
+                if (mlci_pass_table[p].optional)
+                    kg_architecture(s, arch, all, mlci_pass_table[p].name);
+        }
 }
 
 /* Everything in the library by itself; decoding also before a product, and before
@@ -113,5 +211,7 @@ bool kg_collect(kg_set *s, const char *definitions)
             n++;
     }
     kg_library(s, n);
+    if (definitions == NULL)
+        kg_architectures(s);
     return s->t.status == MLC_OK;
 }

@@ -45,9 +45,26 @@ struct mlci_weights {
     float             *frequencies[MLCI_MAX_ROPES];
 };
 
+/* A generated kernel, its arguments filled in but for ranges and tiles. */
+typedef struct cpu_use {
+    mlci_gen_fn  *fn;                  /* NULL: none                           */
+    bool          tiled;               /* columns may be cut too               */
+    mlci_gen_args args;
+} cpu_use;
+
+/* A size that depends on the step, or a pointer into the result. */
+typedef struct cpu_patch {
+    cpu_use *use;
+    uint32_t at;                       /* size or buffer                       */
+    mlci_dim dim;                      /* UINT32_MAX: the result's address     */
+} cpu_patch;
+
+enum { CPU_USES = 1 + MLCI_MAX_SEGMENTS };  /* of a call: kernel, epilogues      */
+
 typedef struct cpu_thread {
     void  *matmul, *attention;         /* scratch of the kernels               */
     float *tile;                       /* products of one unit                 */
+    float *heads;                      /* keys or values of one unit           */
     float *row;                        /* a normed row                         */
     mlci_acts acts;                    /* own prepared rows, for one or two    */
 } cpu_thread;
@@ -68,7 +85,10 @@ struct mlci_executor {
     float         *result;             /* all rows of logits                   */
     atomic_bool    canceled[2];        /* seen at this call and the one before */
     bool           stopped;
-    mlci_kv_layout *layouts;           /* [n_calls] for attention and heads    */
+    mlci_kv_layout *layouts;           /* [n_calls] for attention and appends  */
+    cpu_use       *uses;               /* [n_calls][CPU_USES]                  */
+    cpu_patch     *patches;
+    size_t         n_patches, patches_cap;
 };
 
 /* One thread's part of a call.  n: rows of the step or of the logits. */
@@ -83,16 +103,31 @@ typedef struct cpu_job {
 void cpu_run_matmul(const cpu_job *j);
 void cpu_run_attention(const cpu_job *j);
 void cpu_run_embed(const cpu_job *j);
-void cpu_run_rope_table(const cpu_job *j);
-void cpu_run_norm_add(const cpu_job *j);
-void cpu_run_simple(const cpu_job *j);
+void cpu_run_kernel(const cpu_job *j);
+void cpu_run_decode(const cpu_job *j);
+void cpu_run_append(const cpu_job *j);
+
+/* A key or value row of all heads from head on, to the page of row t's position. */
+void cpu_append(const cpu_job *j, uint32_t t, uint32_t head, uint32_t n_heads,
+                const float *x, bool key);
+
+/* use.c: kernels bound to their arguments, and what changes with a step. */
+mlc_status cpu_uses_open(mlci_executor *p, mlc_error *err);
+void       cpu_uses_close(mlci_executor *p);
+void       cpu_uses_begin(mlci_executor *p, const mlci_step *step);
 
 /* Attention in chunks is for few rows: steps of at most this many use it, and
  * programs have room for their parts. */
 enum { CPU_CHUNKED_ROWS = 4 };
 
-/* Panels that a matmul computes before its epilogue: heads must be whole. */
-uint32_t cpu_unit_panels(const mlci_call *c);
+/* Panels of each product that are computed before their epilogue: heads must be
+ * whole. */
+uint32_t cpu_unit_panels(const mlci_epilogue *e);
+
+static inline const cpu_use *cpu_use_of(const cpu_job *j, uint32_t which)
+{
+    return &j->p->uses[(size_t)(j->call - j->p->weights->plan->calls) * CPU_USES + which];
+}
 
 /* executor.c: the entries of the backend's table */
 mlc_status cpu_executor_open(mlci_weights *w, const mlci_bounds *bounds,

@@ -67,15 +67,12 @@ void cpu_page_write(const mlci_module *m, uint32_t pool, bool f32, uint8_t *page
 
 /* ---- memory ---------------------------------------------------------------------------- */
 
-uint32_t cpu_unit_panels(const mlci_call *c)
+uint32_t cpu_unit_panels(const mlci_epilogue *e)
 {
     uint32_t panels = 1;
 
-    if (c->epilogue == MLCI_EPI_GATED)
-        return 1;  /* of each of the two */
-    if (c->epilogue == MLCI_EPI_HEADS)
-        while (panels * MLCI_PANEL_ROWS % c->head_dim != 0)
-            panels++;
+    while (e->head_dim > 0 && panels * MLCI_PANEL_ROWS % e->head_dim != 0)
+        panels++;
     return panels;
 }
 
@@ -118,10 +115,10 @@ static pg_needs pg_measure(const mlci_weights *w)
         const mlci_call *c = &w->plan->calls[i];
 
         if (c->kind == MLCI_CALL_MATMUL) {
-            uint32_t panels = cpu_unit_panels(c) * (c->epilogue == MLCI_EPI_GATED ? 2 : 1);
-
             n.columns = mlci_max(n.columns, c->columns);
-            n.tile = mlci_max(n.tile, panels * MLCI_PANEL_ROWS);
+            for (uint32_t e = 0; e < c->n_epilogues; e++)
+                n.tile = mlci_max(n.tile, cpu_unit_panels(&c->epilogues[e])
+                                          * c->epilogues[e].n * MLCI_PANEL_ROWS);
             for (uint32_t s = 0; s < c->n_segments; s++)
                 n.floats = n.floats
                     || k->forms(w->nodes[c->segments[s].weight].packed.format, 1)
@@ -164,6 +161,7 @@ static void pg_lay_out(mlci_executor *p, pg_cutter *c, const size_t *offsets,
         th->matmul = pg_cut(c, mlci_matmul_scratch(need.columns));
         th->attention = pg_cut(c, mlci_att_scratch(need.head_dim));
         th->tile = pg_cut(c, mlci_mul(p->bounds.rows, need.tile) * sizeof(float));
+        th->heads = pg_cut(c, mlci_mul(p->bounds.rows, need.tile) * sizeof(float));
         th->row = pg_cut(c, mlci_round_up(need.row, 64) * sizeof(float));
         pg_cut_acts(c, &th->acts, 2, need.columns, need.floats);
     }
@@ -180,6 +178,7 @@ void cpu_executor_close(mlci_executor *p)
     mlci_delete(ctx, p->values, p->weights->module->n_nodes, sizeof *p->values);
     mlci_delete(ctx, p->threads, p->n_threads, sizeof *p->threads);
     mlci_delete(ctx, p->layouts, p->weights->plan->n_calls, sizeof *p->layouts);
+    cpu_uses_close(p);
     mlci_delete(ctx, p, 1, sizeof *p);
 }
 
@@ -211,7 +210,7 @@ static mlc_status pg_open(mlci_executor *p, mlc_error *err)
         pg_lay_out(p, &c, offsets, values);
     }
     mlci_delete(ctx, offsets, w->plan->n_slots, sizeof *offsets);
-    return p->blob != NULL ? MLC_OK
+    return p->blob != NULL ? cpu_uses_open(p, err)
          : mlci_fail(err, MLC_ENOMEM, 0, "out of memory: %zu MB for steps of %u rows",
                      p->blob_bytes >> 20, p->bounds.rows);
 }
@@ -244,9 +243,9 @@ uint64_t cpu_executor_bytes(const mlci_executor *p) { return p->blob_bytes; }
 static void pg_thread(void *arg, mlci_team *team, uint32_t thread)
 {
     static void (*const run[])(const cpu_job *) = {
-        [MLCI_CALL_EMBED] = cpu_run_embed, [MLCI_CALL_ROPE_TABLE] = cpu_run_rope_table,
-        [MLCI_CALL_MATMUL] = cpu_run_matmul, [MLCI_CALL_ATTENTION] = cpu_run_attention,
-        [MLCI_CALL_NORM_ADD] = cpu_run_norm_add, [MLCI_CALL_SIMPLE] = cpu_run_simple,
+        [MLCI_CALL_KERNEL] = cpu_run_kernel, [MLCI_CALL_MATMUL] = cpu_run_matmul,
+        [MLCI_CALL_EMBED] = cpu_run_embed, [MLCI_CALL_DECODE] = cpu_run_decode,
+        [MLCI_CALL_APPEND] = cpu_run_append, [MLCI_CALL_ATTENTION] = cpu_run_attention,
     };
     mlci_executor *p = arg;
     const mlci_plan *plan = p->weights->plan;
@@ -281,6 +280,7 @@ mlc_status cpu_run(mlci_executor *p, const mlci_step *step)
     if (step->n_logits > 0)
         memcpy(p->values[m->logit_rows], step->logit_rows,
                step->n_logits * sizeof(int32_t));
+    cpu_uses_begin(p, step);
     mlci_pool_run(p->weights->ctx->pool, pg_thread, p);
     return p->stopped ? MLC_ECANCELED : MLC_OK;
 }

@@ -32,23 +32,29 @@ static uint32_t rm_forms(const cpu_job *j, uint32_t n)
 static void rm_prepare(const cpu_job *j, const mlci_acts *a, uint32_t t, uint32_t forms)
 {
     const mlci_call *c = j->call;
-    const mlci_weights *w = j->p->weights;
+    const cpu_use *before = cpu_use_of(j, 0);
     const size_t k = c->columns;
-    uint32_t from = c->take != 0 ? (uint32_t)((int32_t *)(void *)cpu_value(j, c->take))[t]
-                                 : t;
-    const float *x = cpu_value(j, c->x) + from * k;
     float *row = (forms & MLCI_FORM_FLOAT) ? (float *)(uintptr_t)a->x + t * a->stride
                                            : j->p->threads[j->thread].row;
+    const float *x = row;
     mlci_quant_row q = { NULL, NULL, NULL, (int32_t *)(uintptr_t)a->sums
                          + t * (a->stride / MLCI_SUM_GROUP),
                          (float *)(uintptr_t)a->scale + t };
 
-    if (c->gain != 0)
-        w->kernels->rows->rms_norm(x, w->nodes[c->gain].vector, k, c->eps, row);
-    else if (forms & MLCI_FORM_FLOAT)
-        memcpy(row, x, k * sizeof *row);
-    if (c->gain != 0)
-        x = row;
+    if (before->fn != NULL) {
+        mlci_gen_args args = before->args;
+
+        args.data[c->kernel.n_data - 1] = row;
+        args.stride[c->kernel.n_data - 1] = 0;
+        args.begin[0] = t;
+        args.end[0] = (int64_t)t + 1;
+        args.end[1] = (int64_t)k;
+        before->fn(&args);
+    } else if (forms & MLCI_FORM_FLOAT) {
+        memcpy(row, cpu_value(j, c->x) + t * k, k * sizeof *row);
+    } else {
+        x = cpu_value(j, c->x) + t * k;
+    }
     if (forms & MLCI_FORM_PLANES) {
         q.high = (int8_t *)(uintptr_t)a->high + t * a->stride;
         q.low = (int8_t *)(uintptr_t)a->low + t * a->stride;
@@ -56,7 +62,7 @@ static void rm_prepare(const cpu_job *j, const mlci_acts *a, uint32_t t, uint32_
     if (forms & MLCI_FORM_QUADS)
         q.quads = (int16_t *)(uintptr_t)a->quads + t * a->stride;
     if (forms & (MLCI_FORM_PLANES | MLCI_FORM_QUADS))
-        w->kernels->rows->quantize(x, k, &q);
+        j->p->weights->kernels->rows->quantize(x, k, &q);
 }
 
 static const mlci_acts *rm_before(const cpu_job *j, uint32_t n)
@@ -80,134 +86,91 @@ static const mlci_acts *rm_before(const cpu_job *j, uint32_t n)
 
 /* ---- after -------------------------------------------------------------------------- */
 
-/* A unit's products: tile [n][ld], of which `rows` columns from row0 on count. */
+/* A unit's products: tile [n][ld], of which `rows` columns from row0 on count; two
+ * products lie side by side. */
 typedef struct rm_unit {
     float   *tile;
     size_t   ld;
     uint32_t n, row0, rows;
 } rm_unit;
 
-static void rm_add_bias(const cpu_job *j, const mlci_segment *s, const rm_unit *u,
-                        size_t column)
+/* Kernels count columns from the matrix's first, which the tile does not have: an
+ * address by numbers, since no pointer may go there. */
+static void *rm_before_start(float *at, uint32_t columns)
 {
-    const mlci_weights *w = j->p->weights;
-
-    if (s->bias == 0)
-        return;
-    for (uint32_t t = 0; t < u->n; t++) {
-        float *y = u->tile + t * u->ld + column;
-
-        w->kernels->rows->add(y, w->nodes[s->bias].vector + u->row0, u->rows, y);
-    }
+    return (void *)((uintptr_t)at - columns * sizeof *at);
 }
 
-static void rm_store(const cpu_job *j, const mlci_segment *s, const rm_unit *u)
+/* Where each of the kernel's buffers is for this unit. */
+static void rm_arguments(const cpu_job *j, const mlci_epilogue *e, const rm_unit *u,
+                         float *heads, mlci_gen_args *a)
 {
-    const mlci_row_kernels *k = j->p->weights->kernels->rows;
-    float *out = cpu_value(j, s->out);
-
-    rm_add_bias(j, s, u, 0);
-    for (uint32_t t = 0; t < u->n; t++) {
-        const float *y = u->tile + t * u->ld;
-        size_t at = (size_t)t * s->rows + u->row0;
-
-        if (j->call->epilogue == MLCI_EPI_RESIDUAL)
-            k->add(y, cpu_value(j, j->call->y) + at, u->rows, out + at);
-        else if (j->call->scale != 0)
-            k->softcap(y, u->rows, j->call->scale, out + at);
-        else
-            memcpy(out + at, y, u->rows * sizeof *out);
-    }
-}
-
-static void rm_gated(const cpu_job *j, const rm_unit *u)
-{
-    const mlci_segment *s = j->call->segments;
-    float *out = cpu_value(j, j->call->out);
-
-    rm_add_bias(j, &s[0], u, 0);
-    rm_add_bias(j, &s[1], u, MLCI_PANEL_ROWS);
-    for (uint32_t t = 0; t < u->n; t++) {
-        const float *y = u->tile + t * u->ld;
-
-        j->p->weights->kernels->rows->gate(y, y + MLCI_PANEL_ROWS, u->rows, j->call->gelu,
-                                           out + (size_t)t * s[0].rows + u->row0);
-    }
-}
-
-/* Norm and rotation of a head, then to its place. */
-static void rm_head(const cpu_job *j, const mlci_segment *s, uint32_t t, uint32_t head,
-                    float *y)
-{
-    const mlci_weights *w = j->p->weights;
     const mlci_call *c = j->call;
-    const mlci_kv_layout *kv = &j->p->layouts[c - w->plan->calls];
-    const uint32_t dim = c->head_dim;
-    int32_t position = j->step->positions[t];
-    uint32_t slot = (uint32_t)position % MLCI_PAGE_TOKENS;
-    uint8_t *page;
+    const uint32_t out = e->use.n_data - 1, unit = e->head_dim > 0 ? e->head_dim : 1;
 
-    if (s->head_gain != 0)
-        w->kernels->rows->rms_norm(y, w->nodes[s->head_gain].vector, dim, s->head_eps, y);
-    if (s->table != 0) {
-        uint32_t dims = (uint32_t)cpu_row_size(j, s->table);
-
-        mlci_rope_head(y, cpu_value(j, s->table) + (size_t)t * dims, dims, s->interleaved);
+    for (uint32_t i = 0; i < out; i++)
+        for (uint32_t s = 0; s < e->n; s++)
+            if (e->use.data[i] == c->segments[e->first + s].product) {
+                a->data[i] = rm_before_start(u->tile + s * MLCI_PANEL_ROWS, u->row0);
+                a->stride[i] = (int64_t)u->ld;
+            }
+    if (e->sink != MLCI_SINK_VALUE) {
+        a->data[out] = rm_before_start(heads, u->row0);
+        a->stride[out] = (int64_t)u->ld;
     }
-    if (s->role == MLCI_ROLE_Q) {
-        memcpy(cpu_value(j, s->out) + ((size_t)t * s->rows + (size_t)head * dim), y,
-               dim * sizeof *y);
-        return;
-    }
-    page = j->step->pages[c->pool][t][position / MLCI_PAGE_TOKENS];
-    if (s->role == MLCI_ROLE_K)
-        w->kernels->attention->store_key(y, dim, page + mlci_kv_keys(kv, head), slot,
-                                         kv->f32);
-    else
-        w->kernels->attention->store_value(y, dim, page + mlci_kv_values(kv, head), slot,
-                                           kv->f32);
+    a->begin[0] = 0;
+    a->end[0] = u->n;
+    a->begin[1] = u->row0 / unit;
+    a->end[1] = (u->row0 + u->rows) / unit;
 }
 
-static void rm_heads(const cpu_job *j, const mlci_segment *s, const rm_unit *u)
+static void rm_after(const cpu_job *j, uint32_t epilogue, const rm_unit *u)
 {
-    const uint32_t dim = j->call->head_dim;
+    const mlci_epilogue *e = &j->call->epilogues[epilogue];
+    const cpu_use *use = cpu_use_of(j, 1 + epilogue);
+    const uint32_t rows = j->call->segments[e->first].rows;
+    const float *x = u->tile;
 
-    rm_add_bias(j, s, u, 0);
-    for (uint32_t t = 0; t < u->n; t++)
-        for (uint32_t h = 0; h < u->rows / dim; h++)
-            rm_head(j, s, t, u->row0 / dim + h, u->tile + t * u->ld + h * dim);
+    if (use->fn != NULL) {
+        mlci_gen_args a = use->args;
+
+        x = j->p->threads[j->thread].heads;
+        rm_arguments(j, e, u, j->p->threads[j->thread].heads, &a);
+        use->fn(&a);
+    }
+    for (uint32_t t = 0; t < u->n && e->sink != MLCI_SINK_VALUE; t++)
+        cpu_append(j, t, u->row0 / e->head_dim, u->rows / e->head_dim, x + t * u->ld,
+                   e->sink == MLCI_SINK_KEY);
+    for (uint32_t t = 0; t < u->n && e->sink == MLCI_SINK_VALUE && use->fn == NULL; t++)
+        memcpy(cpu_value(j, e->out) + (size_t)t * rows + u->row0, u->tile + t * u->ld,
+               u->rows * sizeof *u->tile);
 }
 
 /* ---- the product ---------------------------------------------------------------------- */
 
-static void rm_one(const cpu_job *j, const mlci_acts *a, uint32_t segment, uint32_t unit,
+static void rm_one(const cpu_job *j, const mlci_acts *a, uint32_t epilogue, uint32_t unit,
                    uint32_t n)
 {
-    const mlci_call *c = j->call;
+    const mlci_epilogue *e = &j->call->epilogues[epilogue];
     const mlci_weights *w = j->p->weights;
     const cpu_thread *th = &j->p->threads[j->thread];
-    const mlci_segment *s = &c->segments[segment];
-    const bool gated = c->epilogue == MLCI_EPI_GATED;
-    const uint32_t panels = cpu_unit_panels(c);
+    const uint32_t panels = cpu_unit_panels(e);
     rm_unit u = { .tile = th->tile, .n = n, .row0 = unit * panels * MLCI_PANEL_ROWS };
 
-    u.ld = (size_t)(gated ? 2 : panels) * MLCI_PANEL_ROWS;
-    u.rows = (uint32_t)mlci_min(panels * MLCI_PANEL_ROWS, s->rows - u.row0);
-    for (uint32_t i = 0; i < (gated ? 2 : panels); i++) {
-        const mlci_packed *m = &w->nodes[c->segments[gated ? i : segment].weight].packed;
-        uint32_t panel = gated ? unit : unit * panels + i;
+    u.ld = (size_t)panels * e->n * MLCI_PANEL_ROWS;
+    u.rows = (uint32_t)mlci_min(panels * MLCI_PANEL_ROWS,
+                                j->call->segments[e->first].rows - u.row0);
+    for (uint32_t i = 0; i < panels * e->n; i++) {
+        const mlci_segment *s = &j->call->segments[e->first + (e->n == 2 ? i : 0)];
+        const mlci_packed *m = &w->nodes[s->weight].packed;
+        uint32_t panel = e->n == 2 ? unit : unit * panels + i;
 
         if (panel < m->n_panels)
             w->kernels->matmul->panel[m->format](m, panel, a, n,
                                                  u.tile + i * MLCI_PANEL_ROWS, u.ld,
                                                  th->matmul);
     }
-    if (gated)
-        rm_gated(j, &u);
-    else if (c->epilogue == MLCI_EPI_HEADS)
-        rm_heads(j, s, &u);
-    else
-        rm_store(j, s, &u);
+    rm_after(j, epilogue, &u);
 }
 
 /* Units of all segments in one line; each thread takes those that begin in its
@@ -216,9 +179,7 @@ void cpu_run_matmul(const cpu_job *j)
 {
     const mlci_call *c = j->call;
     const mlci_weights *w = j->p->weights;
-    uint32_t n = cpu_rows_of(j, c->segments[0].out != 0 ? c->segments[0].out : c->out);
-    const bool gated = c->epilogue == MLCI_EPI_GATED;
-    const uint32_t panels = cpu_unit_panels(c);
+    uint32_t n = cpu_rows_of(j, c->segments[0].product);
     const mlci_acts *a;
     size_t total = 0, begin, end, at = 0;
 
@@ -228,15 +189,17 @@ void cpu_run_matmul(const cpu_job *j)
     for (uint32_t s = 0; s < c->n_segments; s++)
         total += mlci_packed_bytes(&w->nodes[c->segments[s].weight].packed);
     mlci_team_share(j->team, j->thread, total, &begin, &end);
-    for (uint32_t s = 0; s < (gated ? 1 : c->n_segments); s++) {
-        const mlci_packed *m = &w->nodes[c->segments[s].weight].packed;
+    for (uint32_t i = 0; i < c->n_epilogues; i++) {
+        const mlci_epilogue *e = &c->epilogues[i];
+        const mlci_packed *m = &w->nodes[c->segments[e->first].weight].packed;
+        const uint32_t panels = cpu_unit_panels(e);
         uint32_t units = (m->n_panels + panels - 1) / panels;
         size_t bytes = m->panel_bytes * panels;
 
-        if (gated)
-            bytes += w->nodes[c->segments[1].weight].packed.panel_bytes;
+        if (e->n == 2)
+            bytes += w->nodes[c->segments[e->first + 1].weight].packed.panel_bytes;
         for (uint32_t u = 0; u < units; u++, at += bytes)
             if (at >= begin && at < end)
-                rm_one(j, a, s, u, n);
+                rm_one(j, a, i, u, n);
     }
 }

@@ -13,55 +13,47 @@ static void rw_share(const cpu_job *j, size_t n, size_t *begin, size_t *end)
     mlci_team_share(j->team, j->thread, n, begin, end);
 }
 
+/* The caller's own rows are as the model's, whatever comes after the look-up. */
+static const float *rw_given(const cpu_job *j, size_t row)
+{
+    return j->step->embeddings != NULL ? j->step->embeddings[row] : NULL;
+}
+
 void cpu_run_embed(const cpu_job *j)
 {
     const mlci_call *c = j->call;
     const cpu_weight *w = &j->p->weights->nodes[c->segments[0].weight];
-    const mlci_tensor *t = j->p->weights->module->nodes[c->segments[0].weight].tensor;
+    const cpu_use *after = cpu_use_of(j, 0);
     size_t begin, end;
 
     rw_share(j, j->step->n_rows, &begin, &end);
     for (size_t i = begin; i < end; i++) {
         float *out = cpu_value(j, c->out) + i * c->columns;
-        int32_t token = j->step->tokens[i];
+        float *row = after->fn != NULL ? j->p->threads[j->thread].row : out;
+        uint32_t token = (uint32_t)j->step->tokens[i];
 
-        if (j->step->embeddings != NULL && j->step->embeddings[i] != NULL) {
-            memcpy(out, j->step->embeddings[i], c->columns * sizeof *out);
-            continue;  /* the caller's rows are as the model's own, scaled */
+        if (rw_given(j, i) != NULL) {
+            memcpy(out, rw_given(j, i), c->columns * sizeof *out);
+            continue;
         }
-        if (w->rows != NULL)
-            mlci_blocks_decode(t->format, w->rows + (size_t)token * w->row_bytes,
-                               c->columns, out);
+        if (c->y != 0)
+            memcpy(row, cpu_value(j, c->y) + (size_t)token * c->columns,
+                   c->columns * sizeof *row);
+        else if (w->rows != NULL)
+            mlci_blocks_decode(j->p->weights->module->nodes[c->segments[0].weight].tensor->format,
+                               w->rows + (size_t)token * w->row_bytes, c->columns, row);
         else
-            mlci_packed_row(&w->packed, (uint32_t)token, out);
-        if (c->scale != 1.0f)
-            j->p->weights->kernels->rows->scale(out, c->columns, c->scale, out);
+            mlci_packed_row(&w->packed, token, row);
+        if (after->fn != NULL) {
+            mlci_gen_args a = after->args;
+
+            a.data[0] = (void *)((uintptr_t)row - i * c->columns * sizeof *row);
+            a.begin[0] = (int64_t)i;
+            a.end[0] = (int64_t)i + 1;
+            a.end[1] = c->columns;
+            after->fn(&a);
+        }
     }
-}
-
-void cpu_run_rope_table(const cpu_job *j)
-{
-    const mlci_module *m = j->p->weights->module;
-    uint32_t rope = m->nodes[j->call->node].rope, dims = m->ropes[rope].dims;
-    size_t begin, end;
-
-    rw_share(j, j->step->n_rows, &begin, &end);
-    for (size_t i = begin; i < end; i++)
-        mlci_rope_angles(j->step->positions[i], j->p->weights->frequencies[rope], dims,
-                         cpu_value(j, j->call->out) + i * dims);
-}
-
-void cpu_run_norm_add(const cpu_job *j)
-{
-    const mlci_call *c = j->call;
-    const mlci_weights *w = j->p->weights;
-    size_t begin, end, d = c->columns;
-
-    rw_share(j, cpu_rows_of(j, c->out), &begin, &end);
-    for (size_t i = begin; i < end; i++)
-        w->kernels->rows->norm_add(cpu_value(j, c->x) + i * d, w->nodes[c->gain].vector,
-                                   cpu_value(j, c->y) + i * d, d, c->eps,
-                                   cpu_value(j, c->out) + i * d);
 }
 
 /* ---- attention ------------------------------------------------------------------------ */

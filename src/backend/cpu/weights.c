@@ -132,8 +132,7 @@ static void we_find_products(const mlci_weights *w, uint8_t *multiplied)
         if (c->kind == MLCI_CALL_MATMUL)
             for (uint32_t s = 0; s < c->n_segments; s++)
                 multiplied[c->segments[s].weight] = 1;
-        else if (c->kind == MLCI_CALL_SIMPLE
-                 && w->module->nodes[c->node].op == MLCI_OP_DECODE)
+        else if (c->kind == MLCI_CALL_DECODE)
             multiplied[c->x] = 1;
     }
 }
@@ -141,6 +140,8 @@ static void we_find_products(const mlci_weights *w, uint8_t *multiplied)
 static size_t we_size(const mlci_load *load, const mlci_node *n, cpu_weight *w,
                       bool multiplied)
 {
+    if (n->tensor == NULL)      /* rope frequencies are made, not read          */
+        return 0;
     if (n->op == MLCI_OP_VECTOR)
         return mlci_round_up((size_t)n->tensor->dims[0] * sizeof(float), 64);
     if (multiplied) {
@@ -169,7 +170,7 @@ static mlc_status we_fill(mlci_weights *w, we_reader *r, const uint8_t *multipli
         const mlci_node *n = &w->module->nodes[i];
         cpu_weight *c = &w->nodes[i];
 
-        if (n->op != MLCI_OP_WEIGHT && n->op != MLCI_OP_VECTOR)
+        if ((n->op != MLCI_OP_WEIGHT && n->op != MLCI_OP_VECTOR) || n->tensor == NULL)
             continue;
         if (n->op == MLCI_OP_VECTOR)
             st = we_vector(r, n->tensor, c, (float *)(void *)out, err);
@@ -195,8 +196,9 @@ static mlc_status we_frequencies(mlci_weights *w, mlc_error *err)
         if (f == NULL)
             return mlci_nomem(err, "rope frequencies");
         mlci_rope_frequencies(rope->base, rope->factor, rope->dims,
-                              w->nodes[n->inputs[1]].vector, f);
+                              w->nodes[rope->factors].vector, f);
         w->frequencies[n->rope] = f;
+        w->nodes[n->inputs[1]].vector = f;
     }
     return MLC_OK;
 }
@@ -211,7 +213,7 @@ static mlc_status we_load(mlci_weights *w, const mlci_load *load, uint8_t *multi
     for (uint32_t i = 1; i < w->module->n_nodes && st == MLC_OK; i++) {
         const mlci_node *n = &w->module->nodes[i];
 
-        if (n->op != MLCI_OP_WEIGHT && n->op != MLCI_OP_VECTOR)
+        if ((n->op != MLCI_OP_WEIGHT && n->op != MLCI_OP_VECTOR) || n->tensor == NULL)
             continue;
         st = we_check(n, err);
         r.total += n->tensor->n_bytes;
@@ -306,8 +308,15 @@ static uint64_t we_decode_bytes(const mlci_weights *w)
     return sum;
 }
 
+static bool we_has_kernel(const void *ctx, uint64_t hash)
+{
+    mlci_tier tier = mlci_context_devices((mlc_context *)(uintptr_t)ctx)->tier;
+
+    return mlci_gen_find(mlci_cpu_kernels_of(tier)->generated, hash) != NULL;
+}
+
 const mlci_backend mlci_backend_cpu = {
-    .name = "cpu",
+    .name = "cpu", .has_kernel = we_has_kernel,
     .weights_open = we_open, .weights_close = we_close, .weights_bytes = we_bytes,
     .decode_bytes = we_decode_bytes,
     .page_bytes = cpu_page_bytes, .page_read = cpu_page_read,

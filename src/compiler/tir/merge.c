@@ -224,6 +224,48 @@ bool mlci_tir_merge(mlci_tir *t, const char *name, const mlci_part *parts, uint3
     return mlci_program_verify(t, m.p) == MLC_OK;
 }
 
+bool mlci_program_bind(mlci_tir *t, const mlci_program *p, const mlci_symbols *free,
+                       const mlci_dim (*dims)[MLCI_MAX_RANK], mlci_dim *values)
+{
+    mg_unify u = { t, NULL, t->dims->n_atoms };
+    bool again = true, ok = true;
+
+    u.map = mlci_new(t->arena->ctx, u.n, sizeof *u.map);
+    if (u.map == NULL) {
+        mlci_tir_fail(t, MLC_ENOMEM, "out of memory: tensor program");
+        return false;
+    }
+    memset(u.map, 0xff, u.n * sizeof *u.map);
+    while (again) {   /* shapes with one free symbol, until there are no more      */
+        again = false;
+        for (uint32_t i = 0, at = 0; i < p->n_params + p->n_outs; i++) {
+            const mlci_buffer *b = &p->buffers[i];
+
+            if (b->place == MLCI_SCALAR)
+                continue;
+            for (uint32_t k = 0; k < b->rank && dims[at][0] != UINT32_MAX; k++) {
+                mlci_dim want = mlci_dim_subst(t->dims, b->dims[k], u.map, u.n);
+                uint32_t unknown = 0;
+
+                for (uint32_t s = 0; s < free->n; s++)
+                    unknown += u.map[free->old[s]] == MLCI_DIM_SAME
+                            && mlci_dim_uses(t->dims, want, free->old[s]);
+                if (unknown == 0)
+                    ok = ok && want == dims[at][k];
+                else if (unknown == 1)
+                    again = mg_solve(&u, want, dims[at][k]) || again;
+            }
+            at++;
+        }
+    }
+    for (uint32_t s = 0; s < free->n; s++) {
+        values[s] = u.map[free->old[s]];
+        ok = ok && values[s] != MLCI_DIM_SAME;
+    }
+    mlci_delete(t->arena->ctx, u.map, u.n, sizeof *u.map);
+    return ok;
+}
+
 /* ---- inlining ---------------------------------------------------------------------------- */
 
 typedef struct mg_inline {

@@ -225,3 +225,30 @@ mlci_pattern mlci_program_pattern(const mlci_tir *t, const mlci_program *p)
             return MLCI_OPAQUE;
     return most;
 }
+
+/* ---- rows --------------------------------------------------------------------------------------- */
+
+typedef struct pt_rows { const mlci_program *p; const mlci_stage *s; bool ok; } pt_rows;
+
+static void pt_row(void *user, const mlci_expr *e)
+{
+    pt_rows *r = user;
+
+    if (e->op == MLCI_X_SCALAR || r->p->buffers[e->buffer].rank < 2)
+        return;
+    r->ok = r->ok && e->index[0]->op == MLCI_X_DIM && r->s->index[0] != NULL
+         && r->s->index[0]->op == MLCI_X_DIM && e->index[0]->dim == r->s->index[0]->dim;
+}
+
+bool mlci_program_rowwise(const mlci_tir *t, const mlci_program *p)
+{
+    (void)t;
+    for (uint32_t i = 0; i < p->n_stages; i++) {
+        pt_rows r = { p, &p->stages[i], true };
+
+        mlci_x_loads(p->stages[i].value, pt_row, &r);
+        if (!r.ok)
+            return false;
+    }
+    return true;
+}

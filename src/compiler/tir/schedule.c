@@ -188,12 +188,18 @@ mlci_program *mlci_tir_schedule(mlci_tir *t, const mlci_program *p, mlci_target 
 
 bool mlci_program_tiled(const mlci_tir *t, const mlci_program *p)
 {
-    (void)t;
-    if (p->n_outer != 1)
-        return p->n_outer > 1;
-    for (uint32_t i = 0; i < p->n_stages; i++)
-        if (p->stages[i].n_axes != 2 || p->stages[i].store != MLCI_STORE
-            || p->stages[i].axes[1].extent != p->stages[0].axes[1].extent)
+    for (uint32_t i = 0; i < p->n_stages; i++) {
+        const mlci_stage *s = &p->stages[i];
+        const mlci_buffer *b = &p->buffers[s->buffer];
+
+        if (p->n_outer < 2 && (s->n_axes != 2 || s->store != MLCI_STORE))
             return false;
-    return true;
+        /* The second axis must be the second dimension of what is written. */
+        if (b->place == MLCI_OUT
+            && (b->rank < 2 || s->index[1]->op != MLCI_X_DIM
+                || mlci_dim_atom(t->dims, s->index[1]->dim) != s->axes[1].atom
+                || s->axes[1].extent != b->dims[1]))
+            return false;
+    }
+    return p->n_outer > 0;
 }

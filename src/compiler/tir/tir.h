@@ -133,6 +133,19 @@ typedef struct mlci_stage {
     const mlci_expr *value;
 } mlci_stage;
 
+/* What a program does with its inputs, computed from its accesses; the later the
+ * less can be fused. */
+typedef enum mlci_pattern {
+    MLCI_ELEMENTWISE,     /* every input read where the output is written      */
+    MLCI_BROADCAST,       /* some at a selection of the output's axes, in order */
+    MLCI_INJECTIVE,       /* elsewhere, but each output needs no loop          */
+    MLCI_REDUCTION,       /* a loop over what one output needs                 */
+    MLCI_OUT_FUSIBLE,     /* a contraction: the sum over a product, of which a
+                             factor is the same for many outputs               */
+    MLCI_OPAQUE,          /* writes where data says, in parts, or twice        */
+    MLCI_PATTERN_COUNT
+} mlci_pattern;
+
 typedef struct mlci_program {
     const char  *name;
     mlci_buffer *buffers;       /* parameters in order, outputs, then locals   */
@@ -140,7 +153,8 @@ typedef struct mlci_program {
     mlci_stage  *stages;
     uint32_t     n_stages;
     uint32_t     n_outer;       /* scheduled: leading axes all stages share    */
-    uint64_t     hash;          /* of the signature, 0 = not made yet          */
+    mlci_pattern pattern;       /* of one from the library                     */
+    bool         rowwise;       /* mlci_program_rowwise, likewise              */
 } mlci_program;
 
 typedef struct mlci_tir {
@@ -214,24 +228,15 @@ mlc_status mlci_program_symbols(mlci_tir *t, const mlci_program *p, mlci_symbols
 
 /* ---- analysis (pattern.c) ----------------------------------------------------------- */
 
-/* What a program does with its inputs, computed from its accesses; the later the
- * less can be fused. */
-typedef enum mlci_pattern {
-    MLCI_ELEMENTWISE,     /* every input read where the output is written      */
-    MLCI_BROADCAST,       /* some at a selection of the output's axes, in order */
-    MLCI_INJECTIVE,       /* elsewhere, but each output needs no loop          */
-    MLCI_REDUCTION,       /* a loop over what one output needs                 */
-    MLCI_OUT_FUSIBLE,     /* a contraction: the sum over a product, of which a
-                             factor is the same for many outputs               */
-    MLCI_OPAQUE,          /* writes where data says, in parts, or twice        */
-    MLCI_PATTERN_COUNT
-} mlci_pattern;
-
 extern const char *const mlci_pattern_names[MLCI_PATTERN_COUNT];
 
 mlci_pattern mlci_stage_pattern(const mlci_tir *t, const mlci_program *p,
                                 const mlci_stage *s);
 mlci_pattern mlci_program_pattern(const mlci_tir *t, const mlci_program *p);
+
+/* Does row i of the outputs need no other row of any input of two or more
+ * dimensions? */
+bool mlci_program_rowwise(const mlci_tir *t, const mlci_program *p);
 
 /* ---- merging and scheduling (merge.c, schedule.c) ------------------------------------- */
 
@@ -269,6 +274,12 @@ typedef enum mlci_target { MLCI_TARGET_CPU, MLCI_TARGET_GPU, MLCI_TARGET_COUNT }
  * such form (a reduction over something that is itself reduced elsewhere).
  */
 mlci_program *mlci_tir_schedule(mlci_tir *t, const mlci_program *p, mlci_target target);
+
+/* Values of a program's symbols (free, in that order) for buffers of these shapes;
+ * false if the shapes do not fit it.  dims: of the parameters and outputs that are
+ * no scalars, in order; UINT32_MAX as first dim: not known. */
+bool mlci_program_bind(mlci_tir *t, const mlci_program *p, const mlci_symbols *free,
+                       const mlci_dim (*dims)[MLCI_MAX_RANK], mlci_dim *values);
 
 /* May a kernel compute a range of the second axis alone? */
 bool mlci_program_tiled(const mlci_tir *t, const mlci_program *scheduled);

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * pass_fuse_ops.c - what is left between products: chains of operators that need no
+ * more than a row at a time become one kernel.
+ *
+ * Which may join is a matter of their patterns alone; whether the result can be
+ * scheduled as one kernel is tried at once.
+ */
+#include "pass.h"
+
+/* May a producer of the first pattern be computed inside a consumer of the second? */
+static bool pf_may(mlci_pattern producer, mlci_pattern consumer)
+{
+    return producer <= MLCI_REDUCTION && consumer <= MLCI_REDUCTION
+        && (producer < MLCI_REDUCTION || consumer <= MLCI_BROADCAST);
+}
+
+static bool pf_one_kernel(mlci_module *m, uint32_t from, uint32_t to)
+{
+    uint32_t nodes[MLCI_FUSE_NODES], n = 0;
+    mlci_use use;
+
+    for (uint32_t i = 1; i <= to; i++) {
+        if (m->nodes[i].group != m->nodes[from].group && m->nodes[i].group != m->nodes[to].group)
+            continue;
+        if (n == MLCI_FUSE_NODES)
+            return false;
+        nodes[n++] = i;
+    }
+    return mlci_fuse(m, nodes, n, to, &use);
+}
+
+mlc_status mlci_pass_fuse_ops(mlci_module *m, mlci_plan *plan)
+{
+    (void)plan;
+    for (uint32_t i = 1; i < m->n_nodes && m->status == MLC_OK; i++) {
+        const mlci_node *n = &m->nodes[i];
+
+        if (n->program == NULL || mlci_group_matmul(m, i) != 0 || n->op == MLCI_OP_RESHAPE)
+            continue;
+        for (int k = 0; k < MLCI_MAX_INPUTS; k++) {
+            uint32_t in = n->inputs[k];
+            const mlci_node *p = &m->nodes[in];
+
+            if (in == 0 || p->program == NULL || p->n_uses != 1 || in == m->result
+                || mlci_group_matmul(m, in) != 0)
+                continue;
+            /* Rows are looked up by the device's own call, which scales them too. */
+            if (p->op == MLCI_OP_EMBED ? n->pattern == MLCI_ELEMENTWISE
+                                       : pf_may(p->pattern, n->pattern)
+                                         && pf_one_kernel(m, in, i))
+                (void)mlci_join(m, i, in);
+        }
+    }
+    return m->status;
+}
