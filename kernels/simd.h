@@ -445,10 +445,17 @@ V_INLINE void vi_store_planes(int8_t *high, int8_t *low, vi16 a)
 
 /* ---- what follows from the above ---------------------------------------------------- */
 
+/* Long functions: of arrays, inlining them everywhere is most of the scalar tier. */
+#if defined MLCI_SIMD_ARRAY
+# define V_LONG static inline
+#else
+# define V_LONG V_INLINE
+#endif
+
 V_INLINE v16 v_zero(void) { return v_set1(0.0f); }
 
 /* Sum of the lanes, as a tree: i with i + 8, then i + 4, i + 2, i + 1. */
-V_INLINE float v_sum(v16 v)
+V_LONG float v_sum(v16 v)
 {
     float t[16];
 
@@ -459,7 +466,7 @@ V_INLINE float v_sum(v16 v)
     return t[0];
 }
 
-V_INLINE float v_largest(v16 v)
+V_LONG float v_largest(v16 v)
 {
     float t[16], m;
 
@@ -470,7 +477,7 @@ V_INLINE float v_largest(v16 v)
     return m;
 }
 
-V_INLINE float v_smallest(v16 v)
+V_LONG float v_smallest(v16 v)
 {
     float t[16], m;
 
@@ -482,7 +489,7 @@ V_INLINE float v_smallest(v16 v)
 }
 
 /* The first n lanes, the others replaced: the end of a reduction. */
-V_INLINE v16 v_first(v16 v, size_t n, float rest)
+V_LONG v16 v_first(v16 v, size_t n, float rest)
 {
     float t[16];
 
@@ -501,7 +508,7 @@ V_INLINE v16 v_neg(v16 a) { return v_sub(v_zero(), a); }
  * x = n ln 2 + r with |r| <= ln 2 / 2; ln 2 in two parts (Cody and Waite); e^r by
  * the Taylor polynomial of degree 7, whose remainder is 5e-9.
  */
-V_INLINE v16 v_exp(v16 x)
+V_LONG v16 v_exp(v16 x)
 {
     v16 lowest = v_set1(-87.3f), clamped = v_min(v_max(x, lowest), v_set1(88.0f));
     vi16 n = v_round(v_mul(clamped, v_set1(1.44269504f)));
@@ -521,7 +528,7 @@ V_INLINE v16 v_exp(v16 x)
 }
 
 /* tanh(x) = 1 - 2 / (e^2x + 1); the clamp keeps e^2x finite. */
-V_INLINE v16 v_tanh(v16 x)
+V_LONG v16 v_tanh(v16 x)
 {
     v16 two = v_set1(2.0f), one = v_set1(1.0f);
     v16 c = v_min(v_max(x, v_set1(-10.0f)), v_set1(10.0f));

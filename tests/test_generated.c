@@ -1,12 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_generated.c - every generated C kernel on every tier of this CPU against the
- * interpreter: whole, and in rectangles with a stride between rows.
+ * interpreter, in rectangles; the vector tiers against each other, bit by bit.
  */
 #include "kernel_check.h"
 #include "tiers.h"
 
-typedef struct tier_run { const mlci_gen_table *table; } tier_run;
+enum { MAX_RUNS = 3000 };
+
+/* Bits of the outputs on the first vector tier, in order of runs: the others give
+ * the same. */
+typedef struct tier_run {
+    const mlci_gen_table *table;
+    bool      compare;
+    uint64_t *bits;
+    size_t    n;
+} tier_run;
 
 static void fill_args(const kc_case *c, mlci_gen_args *a)
 {
@@ -29,6 +38,19 @@ static void fill_args(const kc_case *c, mlci_gen_args *a)
     memcpy(a->size, c->sizes, sizeof a->size);
 }
 
+static void check_bits(tier_run *r, const kc_case *c)
+{
+    uint64_t h = 1;
+
+    for (uint32_t i = c->p->n_params; i < c->p->n_params + c->p->n_outs; i++)
+        h = mlci_hash(c->arrays[i].data, c->bytes[i], h);
+    if (r->n < MAX_RUNS && r->compare)
+        T_CHECK(r->bits[r->n] == h, "not the bits of the first vector tier");
+    else if (r->n < MAX_RUNS)
+        r->bits[r->n] = h;
+    r->n++;
+}
+
 /* The second half of the rows first, and columns in two parts where they may be. */
 static bool run_tier(void *user, const kc_case *c)
 {
@@ -47,17 +69,20 @@ static bool run_tier(void *user, const kc_case *c)
         if (a.begin[1] < a.end[1] || (part % 2 == 0 && c->axes[1] == 0))
             fn(&a);
     }
+    check_bits(user, c);
     return true;
 }
 
 int main(void)
 {
+    static uint64_t bits[2][MAX_RUNS];
     const mlci_gen_table *before = NULL;
     mlc_context *ctx = test_context(NULL);
 
     t_begin();
     for (mlci_tier t = tier_first(); t < MLCI_TIER_COUNT; t = tier_after(t)) {
-        tier_run r = { mlci_cpu_kernels_of(t)->generated };
+        tier_run r = { mlci_cpu_kernels_of(t)->generated, t > tier_vector(),
+                       bits[t == MLCI_TIER_SCALAR ? 0 : 1], 0 };
 
         if (r.table != before)     /* several tiers share a table */
             kc_file(ctx, GEN_DIR "/cpu.tir", run_tier, &r, mlci_tier_names[t]);

@@ -109,7 +109,8 @@ static void test_errors(void)
         { "program p(x: f32[n]) -> (y: f32[n]) { for i < n: y[i] = x[x[i]] }", "not an integer" },
         { "program p(x: f32[n]) -> (y: f32[n]) { for i < n: y[i] = sing(x[i]) }",
           "no function sing of 1" },
-        { "program p(x: f32[n]) -> (y: f32[n])\n{ for i < n:\n y[i] = }", "line 3: expected a value" },
+        { "program p(x: f32[n]) -> (y: f32[n])\n{ for i < n:\n y[i] = }",
+          "line 3: expected a value" },
         { "program p(x: f33[n]) -> (y: f32[n]) { }", "unknown type \"f33\"" },
         { "program p(x: f32[n/0]) -> (y: f32[n]) { }", "divided by zero" },
         { "program p(x: f32[n], x: f32[n]) -> (y: f32[n]) { }", "two buffers called x" },
@@ -137,8 +138,7 @@ static void test_errors(void)
 static void test_run(void)
 {
     tir_bench b;
-    float x[3][8], g[8], eps = 1e-5f, y[3][8], w[2][64];
-    unsigned char q[2][2][18];
+    float x[3][8], g[8], eps = 1e-5f, y[3][8];
     uint64_t seed = t_seed;
 
     T_CASE("rms_norm is what it says");
@@ -172,6 +172,14 @@ static void test_run(void)
         T_CHECK(mlci_interpret(&b.t, ctx, p, a, 20) == MLC_ECANCELED, "a budget of 20");
     }
     tir_close(&b);
+}
+
+static void test_run_bytes(void)
+{
+    tir_bench b;
+    float w[2][64];
+    unsigned char q[2][2][18];
+    uint64_t seed = t_seed;
 
     T_CASE("a block format decoded");
     tir_open(&b, ctx);
@@ -193,6 +201,11 @@ static void test_run(void)
         }
     }
     tir_close(&b);
+}
+
+static void test_run_integers(void)
+{
+    tir_bench b;
 
     T_CASE("an index outside its buffer is named; select guards one");
     tir_open(&b, ctx);
@@ -456,6 +469,16 @@ static void test_merge(void)
                     (double)y[i / 3][i % 3], (double)z[i / 3][i % 3]);
     }
     tir_close(&b);
+}
+
+static void test_merge_sizes(void)
+{
+    tir_bench b;
+    mlci_library l;
+    mlci_merged m = { 0 };
+    mlci_part parts[2];
+    const uint32_t outs[1] = { 4 };
+    mlci_program *s;
 
     T_CASE("a norm into a product: two reductions over different loops stay apart");
     tir_open(&b, ctx);
@@ -500,10 +523,13 @@ int main(void)
     test_text();
     test_errors();
     test_run();
+    test_run_bytes();
+    test_run_integers();
     test_patterns();
     test_definitions();
     test_formats();
     test_merge();
+    test_merge_sizes();
     mlc_context_close(ctx);
     return t_done();
 }

@@ -29,12 +29,6 @@ void kg_want(kg_set *s, mlci_target target, const mlci_program *p, const char *n
     s->kernels[target][s->n[target]++] = k;
 }
 
-static void kg_both(kg_set *s, const mlci_program *p, const char *name)
-{
-    for (int target = 0; target < MLCI_TARGET_COUNT; target++)
-        kg_want(s, (mlci_target)target, p, name);
-}
-
 /* Two programs, the first one's output the second one's input number `input`. */
 static const mlci_program *kg_fuse(kg_set *s, const mlci_program *a, const mlci_program *b,
                                    uint32_t input)
@@ -151,7 +145,7 @@ static void kg_architectures(kg_set *s)
 
 /* Everything in the library by itself; decoding also before a product, and before
  * the look-up of rows. */
-static void kg_library(kg_set *s, uint32_t n)
+static void kg_library(kg_set *s, uint32_t n, bool bundled)
 {
     const char *name;
     bool rest;
@@ -160,14 +154,22 @@ static void kg_library(kg_set *s, uint32_t n)
         const mlci_program *p = mlci_library_find(&s->library, name, 1);
         char text[96];
 
+        const bool decodes = strncmp(name, "decode_", 7) == 0;
+
+        /* The CPU decodes in its templates, whatever is bundled. */
         for (uint32_t rank = 1; rank < (rest ? 4u : 2u); rank++)
-            kg_both(s, mlci_library_find(&s->library, name, rank), name);
-        if (p == NULL || strncmp(name, "decode_", 7) != 0)
+            for (int target = decodes && bundled; target < MLCI_TARGET_COUNT; target++)
+                kg_want(s, (mlci_target)target, mlci_library_find(&s->library, name, rank), name);
+        if (p == NULL || !decodes)
             continue;
         snprintf(text, sizeof text, "%s, matmul", name);
-        kg_both(s, kg_fuse(s, p, mlci_library_find(&s->library, "matmul", 0), 1), text);
+        for (int target = bundled; target < MLCI_TARGET_COUNT; target++)
+            kg_want(s, (mlci_target)target,
+                    kg_fuse(s, p, mlci_library_find(&s->library, "matmul", 0), 1), text);
         snprintf(text, sizeof text, "%s, embed", name);
-        kg_both(s, kg_fuse(s, p, mlci_library_find(&s->library, "embed", 0), 1), text);
+        for (int target = bundled; target < MLCI_TARGET_COUNT; target++)
+            kg_want(s, (mlci_target)target,
+                    kg_fuse(s, p, mlci_library_find(&s->library, "embed", 0), 1), text);
     }
 }
 
@@ -210,7 +212,7 @@ bool kg_collect(kg_set *s, const char *definitions)
         while (mlci_library_name(&s->library, n + before, &name, &rest))
             n++;
     }
-    kg_library(s, n);
+    kg_library(s, n, definitions == NULL);
     if (definitions == NULL)
         kg_architectures(s);
     return s->t.status == MLC_OK;

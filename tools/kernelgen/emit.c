@@ -49,7 +49,7 @@ static void kg_join(kg_writer *w, const mlci_stage *s, const char *a, const char
                         a, b, a);
 }
 
-/* ---- loops ------------------------------------------------------------------------------ */
+/* ---- loops --------------------------------------------------------------------------- */
 
 /* for (name = 0; name < extent; ...); the second axis and the first may have a
  * range.  Opens a block. */
@@ -76,7 +76,7 @@ static void kg_close(kg_writer *w)
     kg_line(w, "}");
 }
 
-/* ---- C ------------------------------------------------------------------------------------ */
+/* ---- C ------------------------------------------------------------------------------- */
 
 /* Values that do not change along the lane are computed before the loop. */
 typedef struct kg_hoist { kg_writer *w; const mlci_expr *list[32]; uint32_t n; } kg_hoist;
@@ -139,8 +139,9 @@ static void kg_vector_reduce(kg_writer *w, const mlci_stage *s)
     for (int rest = 0; rest < 2; rest++) {
         kg_line(w, rest ? "if (%s < last) {" : "for (; %s + 16 <= last; %s += 16) {", k, k);
         w->indent++;
-        kg_line(w, rest ? "const size_t left = (size_t)(last - %s);"
-                        : "const size_t left = 16;", k);
+        w->whole = !rest;
+        if (rest)
+            kg_line(w, "const size_t left = (size_t)(last - %s);", k);
         kg_indent(w);
         if (!rest && s->store == MLCI_SUM && s->value->op == MLCI_X_MUL) {
             mlci_buf_text(w->out, "s = v_fma(");
@@ -159,6 +160,7 @@ static void kg_vector_reduce(kg_writer *w, const mlci_stage *s)
         }
         kg_close(w);
     }
+    w->whole = false;
     kg_line(w, "r%u = %s(s);", s->buffer, s->store == MLCI_SUM ? "v_sum"
             : s->store == MLCI_LARGEST ? "v_largest" : "v_smallest");
     kg_hoisted = NULL;
@@ -239,12 +241,51 @@ static bool kg_contiguous(const kg_writer *w, const mlci_stage *s, uint32_t atom
     return s->index[b->rank - 1]->op == MLCI_X_DIM && !mlci_dim_uses(w->t->dims, rest, atom);
 }
 
+/* Whole vectors, then the rest. */
+static void kg_vector_store(kg_writer *w, const mlci_stage *s, bool ranged)
+{
+    const uint32_t last = s->n_axes - 1;
+    const char *k = kg_axis_name(w, &s->axes[last]);
+    kg_hoist h;
+
+    kg_line(w, "{");
+    w->indent++;
+    kg_hoist_write(w, &h, s->value);
+    kg_indent(w);
+    mlci_buf_text(w->out, "const int64_t last = ");
+    if (ranged)
+        mlci_buf_format(w->out, "a->end[%u]", last);
+    else
+        kg_index(w, s->axes[last].extent);
+    mlci_buf_text(w->out, ";\n");
+    if (ranged)
+        kg_line(w, "int64_t %s = a->begin[%u];", k, last);
+    else
+        kg_line(w, "int64_t %s = 0;", k);
+    for (int rest = 0; rest < 2; rest++) {
+        kg_line(w, rest ? "if (%s < last) {" : "for (; %s + 16 <= last; %s += 16) {", k, k);
+        w->indent++;
+        w->whole = !rest;
+        if (rest)
+            kg_line(w, "const size_t left = (size_t)(last - %s);", k);
+        kg_indent(w);
+        mlci_buf_text(w->out, rest ? "v_store_n(&" : "v_store(&");
+        kg_address(w, s->buffer, s->index);
+        mlci_buf_text(w->out, ", ");
+        kg_vector(w, s->value);
+        mlci_buf_text(w->out, rest ? ", left);\n" : ");\n");
+        kg_close(w);
+    }
+    kg_hoisted = NULL;
+    w->whole = false;
+    kg_close(w);
+}
+
 static void kg_c_store(kg_writer *w, const mlci_stage *s)
 {
     const uint32_t last = s->n_axes - 1;
     const bool inner = s->n_axes > w->p->n_outer;
     uint32_t depth = 0;
-    kg_hoist h;
 
     w->lane = inner ? s->axes[last].atom : 0;
     if (!inner || !kg_contiguous(w, s, w->lane) || !kg_can_vector(w, s->value)) {
@@ -260,36 +301,7 @@ static void kg_c_store(kg_writer *w, const mlci_stage *s)
     } else {
         for (uint32_t i = w->p->n_outer; i < last; i++, depth++)
             kg_loop(w, i, 1);
-        kg_line(w, "{");
-        w->indent++;
-        kg_hoist_write(w, &h, s->value);
-        kg_indent(w);
-        mlci_buf_text(w->out, "const int64_t last = ");
-        if (last == 0 || (last == 1 && w->tiled))
-            mlci_buf_format(w->out, "a->end[%u]", last);
-        else
-            kg_index(w, s->axes[last].extent);
-        mlci_buf_text(w->out, ";\n");
-        kg_indent(w);
-        mlci_buf_format(w->out, "for (int64_t %s = ", kg_axis_name(w, &s->axes[last]));
-        if (last == 0 || (last == 1 && w->tiled))
-            mlci_buf_format(w->out, "a->begin[%u]", last);
-        else
-            mlci_buf_text(w->out, "0");
-        mlci_buf_format(w->out, "; %s < last; %s += 16) {\n",
-                        kg_axis_name(w, &s->axes[last]), kg_axis_name(w, &s->axes[last]));
-        w->indent++;
-        kg_line(w, "const size_t left = (size_t)(last - %s);",
-                kg_axis_name(w, &s->axes[last]));
-        kg_indent(w);
-        mlci_buf_text(w->out, "v_store_n(&");
-        kg_address(w, s->buffer, s->index);
-        mlci_buf_text(w->out, ", ");
-        kg_vector(w, s->value);
-        mlci_buf_text(w->out, ", left);\n");
-        kg_hoisted = NULL;
-        kg_close(w);
-        kg_close(w);
+        kg_vector_store(w, s, last == 0 || (last == 1 && w->tiled));
     }
     w->lane = 0;
     while (depth-- > 0)
@@ -374,7 +386,7 @@ static void kg_emit_c(kg_writer *w)
     kg_line(w, "}\n");
 }
 
-/* ---- GPU -------------------------------------------------------------------------------------- */
+/* ---- GPU ----------------------------------------------------------------------------- */
 
 /* Loop variables of the axes from n_outer on, out of one number that the threads
  * share; opens a block. */

@@ -47,6 +47,7 @@ typedef struct kg_writer {
     uint32_t         lane;            /* atom along which vectors go, 0: none   */
     uint32_t         indent;
     bool             tiled;           /* axis 1 has a range                     */
+    bool             whole;           /* vectors are whole                      */
 } kg_writer;
 
 void kg_line(kg_writer *w, const char *fmt, ...) MLCI_PRINTF(2, 3);

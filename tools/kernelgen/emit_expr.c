@@ -33,7 +33,7 @@ bool kg_uses(const kg_writer *w, const mlci_expr *e, uint32_t atom)
     return false;
 }
 
-/* ---- indices ---------------------------------------------------------------------------- */
+/* ---- indices ------------------------------------------------------------------------- */
 
 static void kx_dim(kg_writer *w, mlci_dim d);
 
@@ -130,7 +130,7 @@ void kg_address(kg_writer *w, uint32_t buffer, const mlci_expr *const *index)
     mlci_buf_char(w->out, ']');
 }
 
-/* ---- loads and stores ---------------------------------------------------------------------- */
+/* ---- loads and stores ---------------------------------------------------------------- */
 
 static void kx_load(kg_writer *w, const mlci_expr *e)
 {
@@ -175,7 +175,8 @@ void kg_store(kg_writer *w, uint32_t buffer, const mlci_expr *const *index, cons
         /* Threads may write parts of one word. */
         mlci_buf_format(w->out, "{ uint kg_at = uint(");
         kx_offset(w, buffer, index);
-        mlci_buf_format(w->out, "); uint kg_by = kg_at %% %uu * %uu; uint kg_v = uint(%s(%s)) & %uu; "
+        mlci_buf_format(w->out, "); uint kg_by = kg_at %% %uu * %uu; "
+                        "uint kg_v = uint(%s(%s)) & %uu; "
                         "atomicAnd(%s[kg_at / %uu], ~(%uu << kg_by)); "
                         "atomicOr(%s[kg_at / %uu], kg_v << kg_by); }\n", 4 / bytes, 8 * bytes,
                         half != NULL ? half : "int", value, bytes == 1 ? 255u : 65535u, b->name,
@@ -191,7 +192,7 @@ void kg_store(kg_writer *w, uint32_t buffer, const mlci_expr *const *index, cons
         mlci_buf_format(w->out, " = (%s)(%s);\n", kg_type(w->language, b->dtype), value);
 }
 
-/* ---- values ----------------------------------------------------------------------------------- */
+/* ---- values -------------------------------------------------------------------------- */
 
 static void kx_number(kg_writer *w, const mlci_expr *e)
 {
@@ -340,7 +341,7 @@ void kg_scalar(kg_writer *w, const mlci_expr *e)
     }
 }
 
-/* ---- vectors --------------------------------------------------------------------------------------- */
+/* ---- vectors ------------------------------------------------------------------------- */
 
 /* A load whose last index is the lane and something that stays. */
 static bool kx_along(const kg_writer *w, const mlci_expr *e)
@@ -409,9 +410,9 @@ void kg_vector(kg_writer *w, const mlci_expr *e)
         return;
     }
     if (e->op == MLCI_X_LOAD) {
-        mlci_buf_text(w->out, "v_load_n(&");
+        mlci_buf_text(w->out, w->whole ? "v_load(&" : "v_load_n(&");
         kg_address(w, e->buffer, e->index);
-        mlci_buf_text(w->out, ", left)");
+        mlci_buf_text(w->out, w->whole ? ")" : ", left)");
         return;
     }
     if (e->op == MLCI_X_ADD && e->args[0]->op == MLCI_X_MUL) {

@@ -38,7 +38,7 @@ mlc_status mlci_tir_fail(mlci_tir *t, mlc_status status, const char *fmt, ...)
     return t->status;
 }
 
-/* ---- leaves ------------------------------------------------------------------------ */
+/* ---- leaves -------------------------------------------------------------------------- */
 
 static const mlci_expr *xp_new(mlci_tir *t, const mlci_expr *proto)
 {
@@ -87,7 +87,7 @@ const mlci_expr *mlci_x_load(mlci_tir *t, const mlci_program *p, uint32_t buffer
     return xp_new(t, &e);
 }
 
-/* ---- types ---------------------------------------------------------------------------- */
+/* ---- types --------------------------------------------------------------------------- */
 
 static bool xp_is_int(mlci_dtype d)
 {
@@ -162,7 +162,7 @@ static void xp_adapt(mlci_tir *t, const mlci_expr **a, const mlci_expr **b, cons
     }
 }
 
-/* ---- operations -------------------------------------------------------------------------- */
+/* ---- operations ---------------------------------------------------------------------- */
 
 /* Index arithmetic is done by dims. */
 static bool xp_fold_dim(mlci_tir *t, mlci_xop op, const mlci_expr *a, const mlci_expr *b,
@@ -283,7 +283,7 @@ const mlci_expr *mlci_x_op(mlci_tir *t, mlci_xop op, const mlci_expr *a,
     return simple != NULL ? simple : xp_new(t, &e);
 }
 
-/* ---- programs ------------------------------------------------------------------------------- */
+/* ---- programs ------------------------------------------------------------------------ */
 
 mlci_program *mlci_program_new(mlci_tir *t, const char *name)
 {
@@ -314,7 +314,7 @@ uint32_t mlci_program_buffer(mlci_tir *t, mlci_program *p, const mlci_buffer *b)
     return p->n_buffers++;
 }
 
-/* ---- walking ---------------------------------------------------------------------------------- */
+/* ---- walking ------------------------------------------------------------------------- */
 
 static const mlci_expr *xp_replaced(const mlci_rewrite *r, uint32_t atom)
 {

@@ -12,7 +12,7 @@ const char *const mlci_pattern_names[MLCI_PATTERN_COUNT] = {
     "elementwise", "broadcast", "injective", "reduction", "out-fusible", "opaque",
 };
 
-/* ---- stores ------------------------------------------------------------------------ */
+/* ---- stores -------------------------------------------------------------------------- */
 
 static const mlci_axis *pt_axis(const mlci_stage *s, uint32_t atom)
 {
@@ -123,10 +123,11 @@ static bool pt_covered(const mlci_tir *t, const mlci_program *p, uint32_t buffer
                                                         mlci_dim_const(t->dims, step)));
         gap = 0;
     }
-    return whole || (dimension != MLCI_MAX_RANK && gap == 0 && done == p->buffers[buffer].dims[dimension]);
+    return whole || (dimension != MLCI_MAX_RANK && gap == 0
+                     && done == p->buffers[buffer].dims[dimension]);
 }
 
-/* ---- loads ------------------------------------------------------------------------------ */
+/* ---- loads --------------------------------------------------------------------------- */
 
 typedef struct pt_loads {
     const mlci_tir     *t;
@@ -161,7 +162,7 @@ static void pt_load(void *user, const mlci_expr *e)
     l->pattern = own > l->pattern ? own : l->pattern;
 }
 
-/* ---- contractions -------------------------------------------------------------------------- */
+/* ---- contractions -------------------------------------------------------------------- */
 
 /* Which axes of the stage an expression depends on: bits. */
 static uint32_t pt_uses(const mlci_tir *t, const mlci_stage *s, const mlci_expr *e)
@@ -194,7 +195,7 @@ static bool pt_contraction(const mlci_tir *t, const mlci_stage *s)
     return (a & reduced) != 0 && (b & reduced) != 0 && ((a ^ b) & ~reduced) != 0;
 }
 
-/* ---- the answer ------------------------------------------------------------------------------- */
+/* ---- the answer ---------------------------------------------------------------------- */
 
 mlci_pattern mlci_stage_pattern(const mlci_tir *t, const mlci_program *p, const mlci_stage *s)
 {
@@ -226,7 +227,7 @@ mlci_pattern mlci_program_pattern(const mlci_tir *t, const mlci_program *p)
     return most;
 }
 
-/* ---- rows --------------------------------------------------------------------------------------- */
+/* ---- rows ---------------------------------------------------------------------------- */
 
 typedef struct pt_rows { const mlci_program *p; const mlci_stage *s; bool ok; } pt_rows;
 
