@@ -69,6 +69,7 @@ $B/kernels.txt: $(filter $B/kernels/%,$(LIB_OBJ)) tools/kernel_sizes.sh
 	$(QUIET)sh tools/kernel_sizes.sh $B/gen/catalogue.txt $(filter %.o,$^) > $@
 
 include mk/test.mk
+include mk/gpu.mk
 
 .PHONY: install
 install: all

@@ -6,6 +6,7 @@
 #   make test     everything: native, sanitizers, arm64 under qemu, program, ABI
 #   make quick    the native tests alone
 #   make asan, tsan, arm64, fuzz   those parts alone
+#   make check-gpu  kernels for devices: compiled, and run on PoCL and lavapipe
 TEST_SRC  := $(wildcard tests/test_*.c)
 TESTS     := $(TEST_SRC:tests/%.c=%)
 REPLAY    := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -81,8 +82,8 @@ build-arm64: prepare
 	    PCRE2_LIBS="-L$(ARM_SYS)/usr/lib/aarch64-linux-gnu -lpcre2-8" \
 	    $(ARM_TESTS:%=build/arm64/tests/%)
 
-test: all tests prepare build-asan build-tsan $(ARM_BUILD) examples
-	$(QUIET)sh tests/run.sh $(NATIVE_RUN) $(PROGRAM_RUN) $(ASAN_RUN) $(TSAN_RUN) $(ARM_RUN)
+test: all tests prepare gpu build-asan build-tsan $(ARM_BUILD) examples
+	$(QUIET)sh tests/run.sh $(NATIVE_RUN) $(GPU_RUN) $(PROGRAM_RUN) $(ASAN_RUN) $(TSAN_RUN) $(ARM_RUN)
 .PHONY: lint check-abi bench examples
 examples: all
 	$(QUIET)$(CC) -Wall -Wextra -Iinclude -o $B/hello examples/hello.c -L$B -lmlc \

@@ -5,6 +5,7 @@
  */
 #include "kernel_check.h"
 #include "tiers.h"
+#include "generated_args.h"
 
 enum { MAX_RUNS = 3000 };
 
@@ -16,27 +17,6 @@ typedef struct tier_run {
     uint64_t *bits;
     size_t    n;
 } tier_run;
-
-static void fill_args(const kc_case *c, mlci_gen_args *a)
-{
-    uint32_t data = 0, scalars = 0;
-
-    memset(a, 0, sizeof *a);
-    for (uint32_t i = 0; i < c->p->n_params + c->p->n_outs; i++) {
-        const mlci_array *x = &c->arrays[i];
-
-        if (c->p->buffers[i].place == MLCI_SCALAR) {
-            memcpy(&a->scalar[scalars++], x->data, 4);
-            continue;
-        }
-        a->data[data] = x->data;
-        a->stride[data] = 1;
-        for (uint32_t k = 1; k < x->rank; k++)
-            a->stride[data] *= x->dims[k];
-        data++;
-    }
-    memcpy(a->size, c->sizes, sizeof a->size);
-}
 
 static void check_bits(tier_run *r, const kc_case *c)
 {
@@ -60,7 +40,7 @@ static bool run_tier(void *user, const kc_case *c)
 
     if (fn == NULL || c->n_sizes > MLCI_GEN_SYMBOLS)
         return false;
-    fill_args(c, &a);
+    generated_args(c, &a);
     for (int part = 0; part < 4; part++) {
         a.begin[0] = part < 2 ? half[0] : 0;
         a.end[0] = part < 2 ? c->axes[0] : half[0];

@@ -10,7 +10,9 @@ for use in "$@"; do
     case $use in
     build) want="$want gcc libc6-dev make pkg-config libcjson-dev libpcre2-dev libedit-dev" ;;
     model) want="$want python3 python3-pip ca-certificates" ;;
-    test)  want="$want g++ gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static" ;;
+    test)  want="$want g++ gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static
+                 glslc libvulkan-dev mesa-vulkan-drivers opencl-c-headers pocl-opencl-icd
+                 ocl-icd-libopencl1" ;;
     *)     echo "need.sh: build, model or test" >&2; exit 2 ;;
     esac
 done
