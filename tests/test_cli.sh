@@ -46,7 +46,7 @@ has devices "cpu" "$($mlc devices)"
 has "devices --json" '"tiers"' "$($mlc devices --json)"
 explained=$($mlc explain $tiny)
 for word in "graph as built" "after pass merge" "after pass decode" "after pass prologue" \
-            "after pass epilogue" "matmul[norm; Q4_0 + Q4_0; silu gate]" "bytes planned" \
+            "after pass epilogue" "matmul[Q4_0 + Q4_0; rms_norm, silu, mul]" "bytes planned" \
             "bytes moved for one decoded token"; do
     has "explain: $word" "$word" "$explained"
 done

@@ -61,7 +61,7 @@ static mlci_dim di_intern(mlci_dims *d, const mlci_poly *p)
         return 0;
     if (!di_room(d, &polys, d->n, &d->cap, sizeof *p)
         || (2 * d->n >= d->table_cap && !di_grow_table(d))) {
-        d->failed = true;
+        d->failed = d->no_memory = true;
         return 0;
     }
     d->polys = polys;
@@ -82,9 +82,12 @@ static uint16_t di_atom(mlci_dims *d, const mlci_atom *a)
     size_t cap = d->atoms_cap;
     void *atoms = d->atoms;
 
-    if (d->failed || d->n_atoms >= UINT16_MAX
-        || !di_room(d, &atoms, d->n_atoms, &cap, sizeof *a)) {
+    if (d->failed || d->n_atoms >= UINT16_MAX) {
         d->failed = true;
+        return 0;
+    }
+    if (!di_room(d, &atoms, d->n_atoms, &cap, sizeof *a)) {
+        d->failed = d->no_memory = true;
         return 0;
     }
     d->atoms = atoms;
@@ -555,6 +558,30 @@ mlci_dim mlci_dim_subst(mlci_dims *d, mlci_dim a, const mlci_dim *map, uint32_t 
         sum = mlci_dim_add(d, sum, term);
     }
     return sum;
+}
+
+bool mlci_dim_solve(mlci_dims *d, mlci_dim a, mlci_dim b, mlci_dim *map, uint32_t n)
+{
+    const mlci_poly p = d->polys[a];
+
+    for (uint32_t i = 0; i < p.n; i++) {
+        uint32_t atom = p.terms[i].factor[0];
+        mlci_dim c, rest, s;
+
+        if (atom == 0 || p.terms[i].factor[1] != 0 || d->atoms[atom].kind != MLCI_SYMBOL
+            || atom >= n || map[atom] != MLCI_DIM_SAME)
+            continue;
+        c = mlci_dim_const(d, p.terms[i].coef);
+        rest = mlci_dim_sub(d, a, mlci_dim_mul(d, c, mlci_dim_of(d, atom)));
+        if (mlci_dim_uses(d, rest, atom) || mlci_dim_uses(d, b, atom))
+            continue;
+        s = mlci_dim_div(d, mlci_dim_sub(d, b, rest), c);
+        if (mlci_dim_add(d, mlci_dim_mul(d, s, c), rest) != b)
+            continue;
+        map[atom] = s;
+        return true;
+    }
+    return false;
 }
 
 static bool di_atom_at(const mlci_dims *d, uint16_t atom, const int64_t *values, uint32_t n,

@@ -50,7 +50,11 @@ typedef struct mlci_dims {
     mlci_atom  *atoms;          /* atom 0 is none                              */
     uint32_t    n_atoms, atoms_cap;
     bool        failed;         /* out of memory, too complex, overflow        */
+    bool        no_memory;      /* the first of these                          */
 } mlci_dims;
+
+/* Not a dim: one that only a run can tell.  No function here takes it. */
+#define MLCI_DIM_ANY (UINT32_MAX - 1)
 
 /* Entry of a substitution: the atom stays. */
 #define MLCI_DIM_SAME UINT32_MAX
@@ -78,6 +82,10 @@ void mlci_dim_range(const mlci_dims *d, mlci_dim a, int64_t *low, int64_t *high)
 
 /* With map[atom] in place of each symbol (n entries, MLCI_DIM_SAME: keep). */
 mlci_dim mlci_dim_subst(mlci_dims *d, mlci_dim a, const mlci_dim *map, uint32_t n);
+
+/* a = c * s + rest for one symbol s without an entry in the map: give it (b - rest) /
+ * c if that has no remainder.  false: there is none. */
+bool mlci_dim_solve(mlci_dims *d, mlci_dim a, mlci_dim b, mlci_dim *map, uint32_t n);
 
 /* The value for these values of the symbols, by atom number (n entries); false
  * if a symbol has none, at a division by zero and when it does not fit. */

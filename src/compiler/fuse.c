@@ -169,5 +169,9 @@ bool mlci_fuse(mlci_module *m, const uint32_t *nodes, uint32_t n, uint32_t resul
     use->program = f->program;
     use->hash = f->hash;
     use->out = result;
-    return fu_arguments(m, f, nodes, outside, use);
+    if (fu_arguments(m, f, nodes, outside, use))
+        return true;
+    if (m->tir.status != MLC_OK)      /* not that there is none: out of memory      */
+        m->status = m->tir.status;
+    return false;
 }

@@ -45,7 +45,8 @@ static const mlci_expr *xp_new(mlci_tir *t, const mlci_expr *proto)
     mlci_expr *e;
 
     if (t->dims->failed)
-        mlci_tir_fail(t, MLC_EFORMAT, "an index is too complex");
+        mlci_tir_fail(t, t->dims->no_memory ? MLC_ENOMEM : MLC_EFORMAT,
+                      t->dims->no_memory ? "out of memory: sizes" : "an index is too complex");
     if (t->status != MLC_OK)
         return NULL;
     e = mlci_arena_new(t->arena, 1, sizeof *e);

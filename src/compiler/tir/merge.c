@@ -34,38 +34,15 @@ static mlci_dim mg_resolve(mg_unify *u, mlci_dim d)
     return d;
 }
 
-/* a = c * s + rest for one free symbol s: then s = (b - rest) / c, if that is a
- * dim without remainder. */
-static bool mg_solve(mg_unify *u, mlci_dim a, mlci_dim b)
-{
-    mlci_dims *d = u->t->dims;
-    const mlci_poly p = d->polys[a];
-
-    for (uint32_t i = 0; i < p.n; i++) {
-        uint32_t atom = p.terms[i].factor[0];
-        mlci_dim c, rest, s;
-
-        if (atom == 0 || p.terms[i].factor[1] != 0 || d->atoms[atom].kind != MLCI_SYMBOL)
-            continue;
-        c = mlci_dim_const(d, p.terms[i].coef);
-        rest = mlci_dim_sub(d, a, mlci_dim_mul(d, c, mlci_dim_of(d, atom)));
-        if (mlci_dim_uses(d, rest, atom) || mlci_dim_uses(d, b, atom))
-            continue;
-        s = mlci_dim_div(d, mlci_dim_sub(d, b, rest), c);
-        if (mlci_dim_add(d, mlci_dim_mul(d, s, c), rest) != b || atom >= u->n)
-            continue;
-        u->map[atom] = s;
-        return true;
-    }
-    return false;
-}
-
 static bool mg_equal(mg_unify *u, mlci_dim a, mlci_dim b)
 {
     a = mg_resolve(u, a);
     b = mg_resolve(u, b);
-    return a == b || (mlci_dim_atom(u->t->dims, b) != 0 && mg_solve(u, b, a))
-        || mg_solve(u, a, b) || mg_solve(u, b, a);
+    return a == b
+        || (mlci_dim_atom(u->t->dims, b) != 0
+            && mlci_dim_solve(u->t->dims, b, a, u->map, u->n))
+        || mlci_dim_solve(u->t->dims, a, b, u->map, u->n)
+        || mlci_dim_solve(u->t->dims, b, a, u->map, u->n);
 }
 
 /* ---- merging ---------------------------------------------------------------------------- */
@@ -253,7 +230,7 @@ bool mlci_program_bind(mlci_tir *t, const mlci_program *p, const mlci_symbols *f
                 if (unknown == 0)
                     ok = ok && want == dims[at][k];
                 else if (unknown == 1)
-                    again = mg_solve(&u, want, dims[at][k]) || again;
+                    again = mlci_dim_solve(t->dims, want, dims[at][k], u.map, u.n) || again;
             }
             at++;
         }

@@ -139,7 +139,9 @@ mlci_dim mlci_dim_parse(mlci_lex *x, mlci_find_symbol *find, void *user)
         v = plus ? mlci_dim_add(d, v, w) : mlci_dim_sub(d, v, w);
     }
     x->depth--;
-    if (d->failed && x->t->status == MLC_OK)
+    if (d->no_memory)
+        mlci_tir_fail(x->t, MLC_ENOMEM, "out of memory: sizes");
+    else if (d->failed && x->t->status == MLC_OK)
         (void)mlci_lex_fail(x, "a size is too complex");
     return x->t->status == MLC_OK ? v : 0;
 }

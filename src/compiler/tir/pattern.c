@@ -14,7 +14,7 @@ const char *const mlci_pattern_names[MLCI_PATTERN_COUNT] = {
 
 /* ---- stores -------------------------------------------------------------------------- */
 
-static const mlci_axis *pt_axis(const mlci_stage *s, uint32_t atom)
+static const mlci_axis *pn_axis(const mlci_stage *s, uint32_t atom)
 {
     for (uint32_t i = 0; i < s->n_axes; i++)
         if (s->axes[i].atom == atom)
@@ -23,20 +23,20 @@ static const mlci_axis *pt_axis(const mlci_stage *s, uint32_t atom)
 }
 
 /* One index of a store as step * axis + offset; false if it is nothing such. */
-typedef struct pt_line { const mlci_axis *axis; int64_t step; mlci_dim offset; } pt_line;
+typedef struct pn_line { const mlci_axis *axis; int64_t step; mlci_dim offset; } pn_line;
 
-static bool pt_linear(const mlci_tir *t, const mlci_stage *s, const mlci_expr *e,
-                      pt_line *out)
+static bool pn_linear(const mlci_tir *t, const mlci_stage *s, const mlci_expr *e,
+                      pn_line *out)
 {
     mlci_poly p;
 
     if (e->op != MLCI_X_DIM)
         return false;
     p = t->dims->polys[e->dim];
-    *out = (pt_line){ NULL, 0, 0 };
+    *out = (pn_line){ NULL, 0, 0 };
     for (uint32_t i = 0; i < p.n; i++) {
         const mlci_axis *a = p.terms[i].factor[0] == 0 ? NULL
-                           : pt_axis(s, p.terms[i].factor[0]);
+                           : pn_axis(s, p.terms[i].factor[0]);
 
         if (a == NULL || p.terms[i].factor[1] != 0)
             continue;
@@ -57,16 +57,16 @@ static bool pt_linear(const mlci_tir *t, const mlci_stage *s, const mlci_expr *e
 
 /* Each index an axis of its own; *part is the dimension of which only a part is
  * written (rank: none).  false: elements may be written twice, or data decides. */
-static bool pt_store(const mlci_tir *t, const mlci_program *p, const mlci_stage *s,
-                     uint32_t *part, pt_line *line)
+static bool pn_store(const mlci_tir *t, const mlci_program *p, const mlci_stage *s,
+                     uint32_t *part, pn_line *line)
 {
     const mlci_buffer *b = &p->buffers[s->buffer];
     uint32_t spatial = 0;
-    pt_line l[MLCI_MAX_RANK];
+    pn_line l[MLCI_MAX_RANK];
 
     *part = b->rank;
     for (uint32_t i = 0; i < b->rank; i++) {
-        if (!pt_linear(t, s, s->index[i], &l[i]))
+        if (!pn_linear(t, s, s->index[i], &l[i]))
             return false;
         for (uint32_t k = 0; k < i; k++)
             if (l[k].axis == l[i].axis)
@@ -85,20 +85,20 @@ static bool pt_store(const mlci_tir *t, const mlci_program *p, const mlci_stage 
 
 /* Do the stages that write the buffer cover it once, one after another along one
  * dimension?  A step of c wants c stages that fill each other's gaps. */
-static bool pt_covered(const mlci_tir *t, const mlci_program *p, uint32_t buffer)
+static bool pn_covered(const mlci_tir *t, const mlci_program *p, uint32_t buffer)
 {
     mlci_dim done = 0, extent = 0;
     uint32_t dimension = MLCI_MAX_RANK, part;
     int64_t step = 1, gap = 0;
     bool whole = false;
-    pt_line l;
+    pn_line l;
 
     for (uint32_t i = 0; i < p->n_stages; i++) {
         const mlci_stage *s = &p->stages[i];
 
         if (s->buffer != buffer)
             continue;
-        if (!pt_store(t, p, s, &part, &l))
+        if (!pn_store(t, p, s, &part, &l))
             return false;
         if (whole)
             return false;
@@ -129,16 +129,16 @@ static bool pt_covered(const mlci_tir *t, const mlci_program *p, uint32_t buffer
 
 /* ---- loads --------------------------------------------------------------------------- */
 
-typedef struct pt_loads {
+typedef struct pn_loads {
     const mlci_tir     *t;
     const mlci_program *p;
     const mlci_stage   *s;
     mlci_pattern        pattern;
-} pt_loads;
+} pn_loads;
 
-static void pt_load(void *user, const mlci_expr *e)
+static void pn_load(void *user, const mlci_expr *e)
 {
-    pt_loads *l = user;
+    pn_loads *l = user;
     const uint32_t rank = l->p->buffers[e->buffer].rank;
     const uint32_t out = l->p->buffers[l->s->buffer].rank;
     mlci_pattern own = MLCI_ELEMENTWISE;
@@ -165,7 +165,7 @@ static void pt_load(void *user, const mlci_expr *e)
 /* ---- contractions -------------------------------------------------------------------- */
 
 /* Which axes of the stage an expression depends on: bits. */
-static uint32_t pt_uses(const mlci_tir *t, const mlci_stage *s, const mlci_expr *e)
+static uint32_t pn_uses(const mlci_tir *t, const mlci_stage *s, const mlci_expr *e)
 {
     uint32_t bits = 0;
 
@@ -174,15 +174,15 @@ static uint32_t pt_uses(const mlci_tir *t, const mlci_stage *s, const mlci_expr 
             if (mlci_dim_uses(t->dims, e->dim, s->axes[i].atom))
                 bits |= 1u << i;
     for (uint32_t i = 0; i < MLCI_MAX_RANK && e->index[i] != NULL; i++)
-        bits |= pt_uses(t, s, e->index[i]);
+        bits |= pn_uses(t, s, e->index[i]);
     for (uint32_t i = 0; i < mlci_xop_table[e->op].operands; i++)
-        bits |= pt_uses(t, s, e->args[i]);
+        bits |= pn_uses(t, s, e->args[i]);
     return bits;
 }
 
 /* Two factors that both run along a reduced axis, one of which lacks an axis of
  * the output that the other has. */
-static bool pt_contraction(const mlci_tir *t, const mlci_stage *s)
+static bool pn_contraction(const mlci_tir *t, const mlci_stage *s)
 {
     uint32_t reduced = 0, a, b;
 
@@ -190,8 +190,8 @@ static bool pt_contraction(const mlci_tir *t, const mlci_stage *s)
         return false;
     for (uint32_t i = 0; i < s->n_axes; i++)
         reduced |= s->axes[i].reduce ? 1u << i : 0;
-    a = pt_uses(t, s, s->value->args[0]);
-    b = pt_uses(t, s, s->value->args[1]);
+    a = pn_uses(t, s, s->value->args[0]);
+    b = pn_uses(t, s, s->value->args[1]);
     return (a & reduced) != 0 && (b & reduced) != 0 && ((a ^ b) & ~reduced) != 0;
 }
 
@@ -199,16 +199,16 @@ static bool pt_contraction(const mlci_tir *t, const mlci_stage *s)
 
 mlci_pattern mlci_stage_pattern(const mlci_tir *t, const mlci_program *p, const mlci_stage *s)
 {
-    pt_loads l = { t, p, s, MLCI_ELEMENTWISE };
+    pn_loads l = { t, p, s, MLCI_ELEMENTWISE };
     uint32_t part;
-    pt_line line;
+    pn_line line;
 
-    if (!pt_store(t, p, s, &part, &line))
+    if (!pn_store(t, p, s, &part, &line))
         return MLCI_OPAQUE;
     for (uint32_t i = 0; i < s->n_axes; i++)
         if (s->axes[i].reduce)
-            return pt_contraction(t, s) ? MLCI_OUT_FUSIBLE : MLCI_REDUCTION;
-    mlci_x_loads(s->value, pt_load, &l);
+            return pn_contraction(t, s) ? MLCI_OUT_FUSIBLE : MLCI_REDUCTION;
+    mlci_x_loads(s->value, pn_load, &l);
     return part < p->buffers[s->buffer].rank ? MLCI_INJECTIVE : l.pattern;
 }
 
@@ -222,18 +222,18 @@ mlci_pattern mlci_program_pattern(const mlci_tir *t, const mlci_program *p)
         most = own > most ? own : most;
     }
     for (uint32_t i = p->n_params; i < p->n_buffers; i++)
-        if (!pt_covered(t, p, i))
+        if (!pn_covered(t, p, i))
             return MLCI_OPAQUE;
     return most;
 }
 
 /* ---- rows ---------------------------------------------------------------------------- */
 
-typedef struct pt_rows { const mlci_program *p; const mlci_stage *s; bool ok; } pt_rows;
+typedef struct pn_rows { const mlci_program *p; const mlci_stage *s; bool ok; } pn_rows;
 
-static void pt_row(void *user, const mlci_expr *e)
+static void pn_row(void *user, const mlci_expr *e)
 {
-    pt_rows *r = user;
+    pn_rows *r = user;
 
     if (e->op == MLCI_X_SCALAR || r->p->buffers[e->buffer].rank < 2)
         return;
@@ -245,9 +245,9 @@ bool mlci_program_rowwise(const mlci_tir *t, const mlci_program *p)
 {
     (void)t;
     for (uint32_t i = 0; i < p->n_stages; i++) {
-        pt_rows r = { p, &p->stages[i], true };
+        pn_rows r = { p, &p->stages[i], true };
 
-        mlci_x_loads(p->stages[i].value, pt_row, &r);
+        mlci_x_loads(p->stages[i].value, pn_row, &r);
         if (!r.ok)
             return false;
     }
