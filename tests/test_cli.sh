@@ -50,6 +50,15 @@ for word in "graph as built" "after pass merge" "after pass decode" "after pass 
             "bytes moved for one decoded token"; do
     has "explain: $word" "$word" "$explained"
 done
+printf '%s\n' 'program twice(x: f32[n]) -> (y: f32[n]) { for i < n: y[i] = x[i] * 2.0 }' \
+    'function main(x: f32[n]) -> f32[n] { y = call_tir twice(x) -> f32[n]' ' z = relu(y)' \
+    ' return z }' > "$tmp/module.tir"
+has "ir prints types" "z = relu(y)   # f32[n]" "$($mlc ir "$tmp/module.tir")"
+$mlc ir "$tmp/module.tir" > "$tmp/printed.tir"
+is "ir: printed text reads back the same" "$(cat "$tmp/printed.tir")" "$($mlc ir "$tmp/printed.tir")"
+is "ir --run" "f32[10] 0 0 0 0 0 0 0 0 0 0.25" \
+    "$($mlc ir "$tmp/module.tir" --run main --sizes n=10 | tr '\n' ' ' | sed 's/ $//')"
+has "ir: an error has its line" "line 2" "$(echo 'function f(' > "$tmp/bad.tir"; $mlc ir "$tmp/bad.tir" 2>&1)"
 is "explain --without" 0 "$($mlc explain $tiny --without merge | grep -c 'after pass merge')"
 
 # ---- tokenize, detokenize, template ---------------------------------------------------

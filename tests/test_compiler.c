@@ -299,7 +299,8 @@ static void check_memory(const mlci_module *m, const mlci_plan *p, int64_t rows,
                   ? (slot_bytes(m, &p->slots[i], values) + 63) / 64 * 64 : 0;
         peak = live > peak ? live : peak;
     }
-    T_CHECK(!tight || total <= peak + peak / 10, "%zu bytes planned, at most %zu live at once", total, peak);
+    T_CHECK(!tight || total <= peak + peak / 10, "%zu bytes planned, at most %zu live at once",
+            total, peak);
     T_CHECK(total >= largest && total < sum, "%zu bytes planned; sum %zu", total, sum);
     free(at);
 }

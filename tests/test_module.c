@@ -167,6 +167,11 @@ static void test_shapes(void)
     T_CHECK(a.st == MLC_OK, "%s", a.err.text);
     deduced(&a, "y", "# f32[n, m]");
     mlci_text_close(&a.m);
+}
+
+static void test_unique(void)
+{
+    module a;
 
     T_CASE("unique gives a size that only a run knows; match_cast binds it");
     open_text(&a,
@@ -192,6 +197,11 @@ static void test_shapes(void)
                 a.err.text);
     }
     mlci_text_close(&a.m);
+}
+
+static void test_sizes(void)
+{
+    module a;
 
     T_CASE("a convolution with symbolic height and width");
     open_text(&a,
@@ -266,6 +276,8 @@ int main(void)
     t_begin();
     test_mixed();
     test_shapes();
+    test_unique();
+    test_sizes();
     test_refused();
     mlc_context_close(ctx);
     return t_done();

@@ -16,7 +16,7 @@
 
 /* What the command line said; each command reads what it knows. */
 typedef struct cli_options {
-    const char *model, *device, *tier, *kv, *without;
+    const char *model, *device, *tier, *kv, *without, *function, *sizes;
     int         threads, verbose;
     bool        json, no_special, no_parse, raw, help;
     const char *prompt, *system, *text_file, *json_file, *ids;
@@ -89,5 +89,6 @@ int cli_bench(const cli_options *o);
 int cli_info(const cli_options *o);
 int cli_devices(const cli_options *o);
 int cli_explain(const cli_options *o);
+int cli_ir(const cli_options *o);
 
 #endif

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * info.c - mlc info, devices, explain.
+ * info.c - mlc info, devices, explain, ir.
  */
 #include "cli.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static void in_json(const mlc_model *model, const mlc_model_info *i)
 {
@@ -94,5 +95,48 @@ int cli_explain(const cli_options *o)
         return 1;
     st = mlcx_explain(ctx, o->model, o->without, in_write, stdout, &err);
     mlc_context_close(ctx);
+    return st == MLC_OK ? 0 : cli_fail_status(&err);
+}
+
+/* The file's text, to be freed; NULL after saying why. */
+static char *in_read(const char *path, size_t *n)
+{
+    const size_t most = (size_t)16 << 20;
+    FILE *f = fopen(path, "rb");
+    char *text = f != NULL ? malloc(most) : NULL;
+
+    *n = text != NULL ? fread(text, 1, most, f) : 0;
+    if (f == NULL || text == NULL || ferror(f) || *n == most) {
+        fprintf(stderr, "mlc: %s: cannot be read\n", path);
+        free(text);
+        text = NULL;
+    }
+    if (f != NULL)
+        fclose(f);
+    return text;
+}
+
+int cli_ir(const cli_options *o)
+{
+    mlcx_module *m = NULL;
+    mlc_context *ctx;
+    mlc_error err;
+    mlc_status st;
+    size_t n;
+    char *text = in_read(o->model, &n);
+
+    if (text == NULL)
+        return 1;
+    if (cli_open(o, &ctx, NULL, 0, NULL) != 0) {
+        free(text);
+        return 1;
+    }
+    st = mlcx_module_open(ctx, text, n, &m, &err);
+    if (st == MLC_OK)
+        st = o->function == NULL ? mlcx_module_print(m, in_write, stdout)
+           : mlcx_module_try(m, o->function, o->sizes, in_write, stdout, &err);
+    mlcx_module_close(m);
+    mlc_context_close(ctx);
+    free(text);
     return st == MLC_OK ? 0 : cli_fail_status(&err);
 }

@@ -33,6 +33,8 @@ static const cli_command ma_commands[] = {
       cli_devices },
     { "explain", "MODEL", "graph, compiler passes, kernels and memory",
       "help verbose without", cli_explain },
+    { "ir", "FILE", "read a module; print it with types, or run a function on made-up inputs",
+      "help verbose run sizes", cli_ir },
 };
 
 typedef enum ma_kind { MA_TEXT, MA_INT, MA_FLAG, MA_REQUEST } ma_kind;
@@ -73,6 +75,8 @@ static const ma_option ma_options[] = {
     OPT("depth", 'd', MA_INT, depth, "N", "decode behind N tokens (0)"),
     OPT("repeat", 'r', MA_INT, repeat, "N", "take the median of N (3)"),
     OPT("without", 0, MA_TEXT, without, "A,B", "leave out compiler passes"),
+    OPT("run", 0, MA_TEXT, function, "NAME", "the function to run"),
+    OPT("sizes", 0, MA_TEXT, sizes, "n=3,m=8", "its sizes; 4 if not named"),
     OPT("json", 0, MA_FLAG, json, NULL, "JSON on stdout"),
     OPT("device", 0, MA_TEXT, device, "D", "auto, cpu, cuda:0, vulkan:0, opencl:0"),
     OPT("tier", 0, MA_TEXT, tier, "T", "CPU instruction tier (mlc devices lists them)"),
