@@ -272,7 +272,7 @@ static mlc_status ds_split(mlci_module *m, const uint32_t *order, size_t n)
             continue;
         for (uint32_t k = group; k <= order[i]; k++)
             if (m->nodes[k].group == group)
-                m->nodes[k].group = k;
+                m->nodes[k].group = m->nodes[k].last = k;
     }
     return m->status;
 }

@@ -16,12 +16,14 @@ static bool gp_source(const mlci_node *n)
  * every group outside that does, until nothing changes. */
 static bool gp_cycle(const mlci_module *m, uint32_t a, uint32_t b, uint8_t *marks)
 {
+    /* Only what lies between their first and last members can be in the way. */
+    const uint32_t end = m->nodes[a].last > m->nodes[b].last ? m->nodes[a].last
+                                                             : m->nodes[b].last;
     bool changed = true;
 
-    memset(marks, 0, m->n_nodes);
     while (changed) {
         changed = false;
-        for (uint32_t i = 1; i < m->n_nodes; i++) {
+        for (uint32_t i = a; i <= end; i++) {
             uint32_t g = m->nodes[i].group;
             bool inside = g == a || g == b;
 
@@ -46,6 +48,7 @@ bool mlci_join(mlci_module *m, uint32_t x, uint32_t y)
 {
     uint32_t a = m->nodes[x].group, b = m->nodes[y].group;
     uint8_t *marks;
+    bool cycle;
 
     if (a == b)
         return true;
@@ -55,23 +58,28 @@ bool mlci_join(mlci_module *m, uint32_t x, uint32_t y)
         a = b;
         b = t;
     }
-    marks = mlci_arena_new(m->arena, m->n_nodes, 1);
+    marks = mlci_new(m->arena->ctx, m->n_nodes, 1);
     if (marks == NULL) {
         mlci_module_fail(m, MLC_ENOMEM, "out of memory: compiler");
         return false;
     }
-    if (gp_cycle(m, a, b, marks))
+    cycle = gp_cycle(m, a, b, marks);
+    mlci_delete(m->arena->ctx, marks, m->n_nodes, 1);
+    if (cycle)
         return false;
-    for (uint32_t i = b; i < m->n_nodes; i++)
+    for (uint32_t i = b; i <= m->nodes[b].last; i++)
         if (m->nodes[i].group == b)
             m->nodes[i].group = a;
+    m->nodes[a].last = m->nodes[b].last > m->nodes[a].last ? m->nodes[b].last : m->nodes[a].last;
     return true;
 }
 
 uint32_t mlci_group_matmul(const mlci_module *m, uint32_t node)
 {
-    for (uint32_t i = m->nodes[node].group; i < m->n_nodes; i++)
-        if (m->nodes[i].pattern == MLCI_OUT_FUSIBLE && m->nodes[i].group == m->nodes[node].group)
+    const uint32_t g = m->nodes[node].group;
+
+    for (uint32_t i = g; i <= m->nodes[g].last; i++)
+        if (m->nodes[i].pattern == MLCI_OUT_FUSIBLE && m->nodes[i].group == g)
             return i;
     return 0;
 }

@@ -55,7 +55,7 @@ static uint32_t ir_add(mlci_module *m, const mlci_node *proto)
     }
     n = &m->nodes[id];
     *n = *proto;
-    n->group = id;
+    n->group = n->last = id;
     if (mlci_deduce(m, n) != MLC_OK)
         return 0;
     m->n_nodes++;
@@ -353,9 +353,12 @@ bool mlci_escapes(const mlci_module *m, uint32_t node)
 {
     if (node == m->result)
         return true;
-    for (uint32_t i = node + 1; i < m->n_nodes; i++)
-        if (mlci_reads(&m->nodes[i], node)
-            && m->nodes[i].group != m->nodes[node].group)
+    for (uint32_t i = node + 1, seen = 0; i < m->n_nodes && seen < m->nodes[node].n_uses; i++) {
+        if (!mlci_reads(&m->nodes[i], node))
+            continue;
+        if (m->nodes[i].group != m->nodes[node].group)
             return true;
+        seen++;
+    }
     return false;
 }

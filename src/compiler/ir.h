@@ -75,6 +75,7 @@ typedef struct mlci_node {
     mlci_op     op;
     uint32_t    inputs[MLCI_MAX_INPUTS];   /* node numbers, 0 = none            */
     uint32_t    group;          /* number of the group's first member          */
+    uint32_t    last;           /* of a first member: the group's last         */
     uint32_t    n_uses;
     mlci_type   type;
     /* attributes */
