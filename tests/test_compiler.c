@@ -259,6 +259,41 @@ static void test_fusion(void)
     small_end(&s);
 }
 
+/* Twice the same activation, a product that nobody wants, a weight used twice. */
+static void test_common(void)
+{
+    small s;
+    mlci_plan plan;
+    uint32_t x, a, b;
+    size_t calls[3];
+
+    for (int round = 0; round < 3; round++) {
+        T_CASE("the same twice is computed once, the unwanted not at all: %d", round);
+        x = small_begin(&s);
+        a = mlci_rms_norm(&s.m, x, mlci_vector(&s.m, "32", 0, 32), 1e-5f);
+        b = mlci_unary(&s.m, MLCI_OP_SOFTCAP, a, 3);
+        a = mlci_unary(&s.m, MLCI_OP_SOFTCAP, a, round == 0 ? 3.0f : 4.0f);
+        (void)mlci_matmul(&s.m, x, mlci_weight(&s.m, "96x32", 0, 96, 32));
+        s.m.result = mlci_mul_op(&s.m, mlci_add_op(&s.m, a, b), mlci_add_op(&s.m, b, b));
+        T_CHECK(mlci_compile(&s.m, round == 2 ? "dead,fuse_ops" : "fuse_ops", &plan, NULL, NULL)
+                == MLC_OK, "%s", s.err.text);
+        calls[round] = plan.n_calls;
+        if (round == 0)   /* embed, norm, soft cap, one sum, product */
+            T_CHECK(plan.n_calls == 5 && count(&plan, MLCI_CALL_MATMUL) == 0, "%zu calls",
+                    plan.n_calls);
+        small_end(&s);
+    }
+    T_CHECK(calls[1] == calls[0] + 2 && calls[2] == calls[1] + 1, "%zu, %zu, %zu", calls[0],
+            calls[1], calls[2]);
+    T_CASE("a decoded weight is not shared: it would be written out");
+    x = small_begin(&s);
+    a = mlci_weight(&s.m, "50x32", 0, 50, 32);
+    s.m.result = mlci_matmul(&s.m, x, a);
+    T_CHECK(mlci_compile(&s.m, NULL, &plan, NULL, NULL) == MLC_OK, "%s", s.err.text);
+    T_CHECK(count(&plan, MLCI_CALL_DECODE) == 0 && plan.n_calls == 2, "%zu calls", plan.n_calls);
+    small_end(&s);
+}
+
 static size_t slot_bytes(const mlci_module *m, const mlci_slot *s, const int64_t *values)
 {
     int64_t n = 0;
@@ -365,6 +400,7 @@ int main(void)
     test_dims();
     test_deduce();
     test_fusion();
+    test_common();
     /* qkv, attention, output, gate and up, down; besides: embedding, rope, head */
     test_model(data_path("golden/tiny/gguf/llama/llama-Q4_0.gguf"), 5, 3);
     /* and a norm-and-add after attention and after the feed-forward part, two ropes */

@@ -324,7 +324,8 @@ static void compare(const graph *g)
 static void check_graph(uint64_t seed)
 {
     static const char *const withouts[] = { NULL, NULL, NULL, "merge", "prologue", "epilogue",
-                                            "fuse_ops", "decode", "merge,epilogue" };
+                                            "fuse_ops", "decode", "merge,epilogue",
+                                            "common", "dead" };
     graph g = { .seed = seed };
     const char *without = withouts[seed % (sizeof withouts / sizeof *withouts)];
     bool ok = true;

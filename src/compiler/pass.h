@@ -107,6 +107,8 @@ mlc_status mlci_compile(mlci_module *m, const char *without, mlci_plan *plan,
                         mlci_trace_fn *trace, void *user);
 
 mlc_status mlci_pass_legalize(mlci_module *m, mlci_plan *plan);
+mlc_status mlci_pass_common(mlci_module *m, mlci_plan *plan);
+mlc_status mlci_pass_dead(mlci_module *m, mlci_plan *plan);
 mlc_status mlci_pass_merge(mlci_module *m, mlci_plan *plan);
 mlc_status mlci_pass_decode(mlci_module *m, mlci_plan *plan);
 mlc_status mlci_pass_prologue(mlci_module *m, mlci_plan *plan);

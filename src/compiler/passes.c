@@ -8,6 +8,8 @@
 
 const mlci_pass mlci_pass_table[] = {
     { "legalize", "operators get their tensor programs", false, mlci_pass_legalize },
+    { "common", "what is computed twice is computed once", true, mlci_pass_common },
+    { "dead", "what nobody needs is not computed", true, mlci_pass_dead },
     { "merge", "products of the same value become one", true, mlci_pass_merge },
     { "decode", "weights are decoded inside the product", true, mlci_pass_decode },
     { "epilogue", "bias, residual, gate, rope and append after it", true, mlci_pass_epilogue },
