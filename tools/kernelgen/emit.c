@@ -79,44 +79,29 @@ static void kg_close(kg_writer *w)
 /* ---- C ------------------------------------------------------------------------------- */
 
 /* Values that do not change along the lane are computed before the loop. */
-typedef struct kg_hoist { kg_writer *w; const mlci_expr *list[32]; uint32_t n; } kg_hoist;
-
-static void kg_hoist_find(kg_hoist *h, const mlci_expr *e)
+static void kg_hoist_find(kg_writer *w, const mlci_expr *e)
 {
-    if (!kg_uses(h->w, e, h->w->lane)) {
-        for (uint32_t i = 0; i < h->n; i++)
-            if (mlci_x_same(h->list[i], e, MLCI_MAX_RANK))
-                return;
-        if (e->op != MLCI_X_NUMBER && h->n < 32)
-            h->list[h->n++] = e;
+    uint32_t at;
+
+    if (!kg_uses(w, e, w->lane)) {
+        if (e->op != MLCI_X_NUMBER && w->n_hoisted < KG_HOISTED && !kg_find_hoisted(w, e, &at))
+            w->hoisted[w->n_hoisted++] = e;
         return;
     }
     for (uint32_t i = 0; i < mlci_xop_table[e->op].operands; i++)
-        kg_hoist_find(h, e->args[i]);
+        kg_hoist_find(w, e->args[i]);
 }
 
-static const kg_hoist *kg_hoisted;   /* of the loop being written                */
-
-bool kg_find_hoisted(const mlci_expr *e, uint32_t *i)
+static void kg_hoist_write(kg_writer *w, const mlci_expr *e)
 {
-    for (*i = 0; kg_hoisted != NULL && *i < kg_hoisted->n; (*i)++)
-        if (mlci_x_same(kg_hoisted->list[*i], e, MLCI_MAX_RANK))
-            return true;
-    return false;
-}
-
-static void kg_hoist_write(kg_writer *w, kg_hoist *h, const mlci_expr *e)
-{
-    h->w = w;
-    h->n = 0;
-    kg_hoist_find(h, e);
-    for (uint32_t i = 0; i < h->n; i++) {
+    w->n_hoisted = 0;
+    kg_hoist_find(w, e);
+    for (uint32_t i = 0; i < w->n_hoisted; i++) {
         kg_indent(w);
         mlci_buf_format(w->out, "const v16 u%u = v_set1(", i);
-        kg_scalar(w, h->list[i]);
+        kg_scalar(w, w->hoisted[i]);
         mlci_buf_text(w->out, ");\n");
     }
-    kg_hoisted = h;
 }
 
 /* One reduction along vectors: whole ones, then the rest with neutral lanes. */
@@ -124,12 +109,11 @@ static void kg_vector_reduce(kg_writer *w, const mlci_stage *s)
 {
     const mlci_axis *a = &s->axes[s->n_axes - 1];
     const char *k = kg_axis_name(w, a);
-    kg_hoist h;
 
     kg_line(w, "{");
     w->indent++;
     w->lane = a->atom;
-    kg_hoist_write(w, &h, s->value);
+    kg_hoist_write(w, s->value);
     kg_line(w, "v16 s = v_set1(%s);", kg_neutral(w, s));
     kg_indent(w);
     mlci_buf_format(w->out, "const int64_t last = ");
@@ -163,7 +147,7 @@ static void kg_vector_reduce(kg_writer *w, const mlci_stage *s)
     w->whole = false;
     kg_line(w, "r%u = %s(s);", s->buffer, s->store == MLCI_SUM ? "v_sum"
             : s->store == MLCI_LARGEST ? "v_largest" : "v_smallest");
-    kg_hoisted = NULL;
+    w->n_hoisted = 0;
     w->lane = 0;
     kg_close(w);
 }
@@ -246,11 +230,10 @@ static void kg_vector_store(kg_writer *w, const mlci_stage *s, bool ranged)
 {
     const uint32_t last = s->n_axes - 1;
     const char *k = kg_axis_name(w, &s->axes[last]);
-    kg_hoist h;
 
     kg_line(w, "{");
     w->indent++;
-    kg_hoist_write(w, &h, s->value);
+    kg_hoist_write(w, s->value);
     kg_indent(w);
     mlci_buf_text(w->out, "const int64_t last = ");
     if (ranged)
@@ -276,7 +259,7 @@ static void kg_vector_store(kg_writer *w, const mlci_stage *s, bool ranged)
         mlci_buf_text(w->out, rest ? ", left);\n" : ");\n");
         kg_close(w);
     }
-    kg_hoisted = NULL;
+    w->n_hoisted = 0;
     w->whole = false;
     kg_close(w);
 }
@@ -308,6 +291,15 @@ static void kg_c_store(kg_writer *w, const mlci_stage *s)
         kg_close(w);
 }
 
+/* A local that no loop computes. */
+static void kg_constant(kg_writer *w, const mlci_stage *s)
+{
+    kg_indent(w);
+    mlci_buf_format(w->out, "const float r%u = ", s->buffer);
+    kg_scalar(w, s->value);
+    mlci_buf_text(w->out, ";\n");
+}
+
 static void kg_register(kg_writer *w, const mlci_stage *s, bool gpu)
 {
     const mlci_buffer *b = &w->p->buffers[s->buffer];
@@ -323,10 +315,7 @@ static void kg_c_stage(kg_writer *w, const mlci_stage *s)
 
     w->s = s;
     if (s->store == MLCI_STORE && b->place == MLCI_LOCAL) {
-        kg_indent(w);
-        mlci_buf_format(w->out, "const float r%u = ", s->buffer);
-        kg_scalar(w, s->value);
-        mlci_buf_text(w->out, ";\n");
+        kg_constant(w, s);
         return;
     }
     if (s->store == MLCI_STORE) {
@@ -388,8 +377,27 @@ static void kg_emit_c(kg_writer *w)
 
 /* ---- GPU ----------------------------------------------------------------------------- */
 
-/* Loop variables of the axes from n_outer on, out of one number that the threads
- * share; opens a block. */
+/* Loop variables of the axes [from, to) out of one number, the last running fastest. */
+static void kg_unflatten(kg_writer *w, const mlci_stage *s, uint32_t from, uint32_t to, char number)
+{
+    for (uint32_t i = to; i-- > from;) {
+        kg_indent(w);
+        mlci_buf_format(w->out, "const int %s = %c", kg_axis_name(w, &s->axes[i]), number);
+        if (i == from) {
+            mlci_buf_text(w->out, ";\n");
+            continue;
+        }
+        mlci_buf_text(w->out, " % (");
+        kg_index(w, s->axes[i].extent);
+        mlci_buf_text(w->out, ");\n");
+        kg_indent(w);
+        mlci_buf_format(w->out, "%c = %c / (", number, number);
+        kg_index(w, s->axes[i].extent);
+        mlci_buf_text(w->out, ");\n");
+    }
+}
+
+/* The axes from n_outer on, shared by the threads of a group; opens a block. */
 static void kg_threads(kg_writer *w, const mlci_stage *s)
 {
     const uint32_t from = w->p->n_outer;
@@ -406,21 +414,7 @@ static void kg_threads(kg_writer *w, const mlci_stage *s)
     w->indent++;
     if (s->n_axes > from)
         kg_line(w, "int f = e;");
-    for (uint32_t i = s->n_axes; i-- > from;) {
-        kg_indent(w);
-        mlci_buf_format(w->out, "const int %s = ", kg_axis_name(w, &s->axes[i]));
-        if (i == from) {
-            mlci_buf_text(w->out, "f;\n");
-            continue;
-        }
-        mlci_buf_text(w->out, "f % (");
-        kg_index(w, s->axes[i].extent);
-        mlci_buf_text(w->out, ");\n");
-        kg_indent(w);
-        mlci_buf_text(w->out, "f = f / (");
-        kg_index(w, s->axes[i].extent);
-        mlci_buf_text(w->out, ");\n");
-    }
+    kg_unflatten(w, s, from, s->n_axes, 'f');
 }
 
 static void kg_gpu_stage(kg_writer *w, const mlci_stage *s)
@@ -428,15 +422,12 @@ static void kg_gpu_stage(kg_writer *w, const mlci_stage *s)
     const mlci_buffer *b = &w->p->buffers[s->buffer];
     const char *type = b->dtype == MLCI_DT_I32 ? "int" : "float";
     const char *shared = b->dtype == MLCI_DT_I32 ? "kg_i" : "kg_f";
-    char r[16], mine[40], other[40];
+    char r[16];
 
     w->s = s;
     snprintf(r, sizeof r, "r%u", s->buffer);
     if (s->store == MLCI_STORE && b->place == MLCI_LOCAL) {
-        kg_indent(w);
-        mlci_buf_format(w->out, "const float r%u = ", s->buffer);
-        kg_scalar(w, s->value);
-        mlci_buf_text(w->out, ";\n");
+        kg_constant(w, s);
         return;
     }
     if (s->store != MLCI_STORE)
@@ -463,11 +454,9 @@ static void kg_gpu_stage(kg_writer *w, const mlci_stage *s)
     kg_line(w, "    if (KG_THREAD < h) {");
     kg_line(w, "        const %s a = %s[KG_THREAD], b = %s[KG_THREAD + h];", type, shared,
             shared);
-    snprintf(mine, sizeof mine, "        %s[KG_THREAD] = ", shared);
-    snprintf(other, sizeof other, "b");
     kg_indent(w);
-    mlci_buf_text(w->out, mine);
-    kg_join(w, s, "a", other);
+    mlci_buf_format(w->out, "        %s[KG_THREAD] = ", shared);
+    kg_join(w, s, "a", "b");
     mlci_buf_text(w->out, ";\n");
     kg_line(w, "    }");
     kg_line(w, "    KG_BARRIER;");
@@ -547,21 +536,7 @@ static void kg_emit_gpu(kg_writer *w)
     kg_line(w, "for (int kg_point = KG_GROUP; kg_point < kg_groups; kg_point += KG_N_GROUPS) {");
     w->indent++;
     kg_line(w, "int g = kg_point;");
-    for (uint32_t i = p->n_outer; i-- > 0;) {
-        kg_indent(w);
-        mlci_buf_format(w->out, "const int %s = ", kg_axis_name(w, &s->axes[i]));
-        if (i == 0) {
-            mlci_buf_text(w->out, "g;\n");
-            continue;
-        }
-        mlci_buf_text(w->out, "g % (");
-        kg_index(w, s->axes[i].extent);
-        mlci_buf_text(w->out, ");\n");
-        kg_indent(w);
-        mlci_buf_text(w->out, "g = g / (");
-        kg_index(w, s->axes[i].extent);
-        mlci_buf_text(w->out, ");\n");
-    }
+    kg_unflatten(w, s, 0, p->n_outer, 'g');
     for (uint32_t i = 0; i < p->n_stages; i++)
         kg_gpu_stage(w, &p->stages[i]);
     kg_close(w);

@@ -17,7 +17,7 @@
 
 #include "../../src/compiler/tir/tir.h"
 
-enum { KG_THREADS = 128 };
+enum { KG_THREADS = 128, KG_HOISTED = 32 };
 
 typedef enum kg_language { KG_C, KG_CUDA, KG_OPENCL, KG_GLSL, KG_LANGUAGES } kg_language;
 
@@ -48,6 +48,8 @@ typedef struct kg_writer {
     uint32_t         indent;
     bool             tiled;           /* axis 1 has a range                     */
     bool             whole;           /* vectors are whole                      */
+    const mlci_expr *hoisted[KG_HOISTED];  /* u0, u1, ... of the loop           */
+    uint32_t         n_hoisted;
 } kg_writer;
 
 void kg_line(kg_writer *w, const char *fmt, ...) MLCI_PRINTF(2, 3);
@@ -56,6 +58,7 @@ void kg_index(kg_writer *w, mlci_dim d);                     /* a dim           
 void kg_scalar(kg_writer *w, const mlci_expr *e);            /* an expression    */
 void kg_vector(kg_writer *w, const mlci_expr *e);            /* as v16           */
 void kg_address(kg_writer *w, uint32_t buffer, const mlci_expr *const *index);
+bool kg_find_hoisted(const kg_writer *w, const mlci_expr *e, uint32_t *i);
 bool kg_can_vector(kg_writer *w, const mlci_expr *e);
 bool kg_uses(const kg_writer *w, const mlci_expr *e, uint32_t atom);
 void kg_store(kg_writer *w, uint32_t buffer, const mlci_expr *const *index,

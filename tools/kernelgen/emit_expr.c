@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-bool kg_find_hoisted(const mlci_expr *e, uint32_t *i);
-
 const char *kg_type(kg_language language, mlci_dtype type)
 {
     static const char *const c[] = { "float", "uint16_t", "uint16_t", "int8_t", "uint8_t",
@@ -395,12 +393,20 @@ bool kg_can_vector(kg_writer *w, const mlci_expr *e)
     return true;
 }
 
+bool kg_find_hoisted(const kg_writer *w, const mlci_expr *e, uint32_t *i)
+{
+    for (*i = 0; *i < w->n_hoisted; (*i)++)
+        if (mlci_x_same(w->hoisted[*i], e))
+            return true;
+    return false;
+}
+
 void kg_vector(kg_writer *w, const mlci_expr *e)
 {
     uint32_t at;
 
     if (!kg_uses(w, e, w->lane)) {
-        if (kg_find_hoisted(e, &at)) {
+        if (kg_find_hoisted(w, e, &at)) {
             mlci_buf_format(w->out, "u%u", at);
             return;
         }

@@ -397,22 +397,19 @@ const mlci_expr *mlci_x_rewrite(mlci_tir *t, const mlci_expr *e, const mlci_rewr
     return mlci_x_op(t, e->op, args[0], args[1], args[2]);
 }
 
-bool mlci_x_same(const mlci_expr *a, const mlci_expr *b, uint32_t rank)
+bool mlci_x_same(const mlci_expr *a, const mlci_expr *b)
 {
-    if (a == b)
-        return true;
+    if (a == NULL || b == NULL || a == b)
+        return a == b;
     if (a->op != b->op || a->dtype != b->dtype || a->from != b->from
         || a->buffer != b->buffer || a->dim != b->dim || a->number != b->number)
         return false;
     for (uint32_t i = 0; i < mlci_xop_table[a->op].operands; i++)
-        if (!mlci_x_same(a->args[i], b->args[i], rank))
+        if (!mlci_x_same(a->args[i], b->args[i]))
             return false;
-    for (uint32_t i = 0; i < rank && i < MLCI_MAX_RANK; i++) {
-        if ((a->index[i] == NULL) != (b->index[i] == NULL))
+    for (uint32_t i = 0; i < MLCI_MAX_RANK; i++)
+        if (!mlci_x_same(a->index[i], b->index[i]))
             return false;
-        if (a->index[i] != NULL && !mlci_x_same(a->index[i], b->index[i], rank))
-            return false;
-    }
     return true;
 }
 

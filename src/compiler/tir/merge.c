@@ -249,7 +249,6 @@ typedef struct mg_inline {
     const mlci_program *p;
     const mlci_stage   *from;    /* the local's only stage                      */
     uint32_t            buffer;
-    size_t              nodes;
 } mg_inline;
 
 /* A stage whose store is at its own axes, one each: then any element can be
@@ -376,7 +375,7 @@ mlci_program *mlci_tir_inline(mlci_tir *t, const mlci_program *p)
     work.stages = stages;
     for (uint32_t i = 0; i < work.n_stages && t->status == MLC_OK; i++) {
         mlci_stage from = stages[i];
-        mg_inline in = { &work, &from, from.buffer, 0 };
+        mg_inline in = { &work, &from, from.buffer };
 
         if (!mg_can_inline(t, &work, i))
             continue;

@@ -197,7 +197,7 @@ typedef struct mlci_rewrite {
 const mlci_expr *mlci_x_rewrite(mlci_tir *t, const mlci_expr *e, const mlci_rewrite *r);
 
 /* Are they the same value by construction? */
-bool mlci_x_same(const mlci_expr *a, const mlci_expr *b, uint32_t rank);
+bool mlci_x_same(const mlci_expr *a, const mlci_expr *b);
 
 /* Every load and scalar of the expression, indices included. */
 typedef void mlci_load_fn(void *user, const mlci_expr *load);
