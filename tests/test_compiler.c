@@ -127,7 +127,7 @@ static void check_type(const small *s, uint32_t node, const char *want)
 {
     char text[96];
 
-    mlci_type_print(&s->m, &s->m.nodes[node].type, text, sizeof text);
+    mlci_type_print(&s->m.dims, &s->m.nodes[node].type, text, sizeof text);
     T_CHECK(strcmp(text, want) == 0, "%s, want %s", text, want);
 }
 

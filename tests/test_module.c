@@ -81,7 +81,7 @@ static void test_mixed(void)
 {
     float x[2][4], w[3][4], v[3];
     uint64_t seed = t_seed;
-    char once[8192], twice[8192];
+    static char once[65536], twice[65536];
     mlci_array out;
     int calls = 0;
     const mlci_host host = { "host.negate", negate, &calls };
@@ -97,6 +97,26 @@ static void test_mixed(void)
     print(&b, twice, sizeof twice);
     T_CHECK(b.st == MLC_OK && strcmp(once, twice) == 0, "%s%s", b.err.text, twice);
     mlci_text_close(&b.m);
+
+    T_CASE("a program of any rank, and more functions than a few, are printed whole");
+    {
+        char many[8192] = "program bent(x: f32[...]) -> (y: f32[...]) {"
+                          " for ...: y[...] = x[...] * 3.0 }\n";
+
+        for (int i = 0; i < 100; i++)
+            snprintf(many + strlen(many), sizeof many - strlen(many),
+                     "function f%d(x: f32[n, m]) -> f32[n, m] { y = bent(x)\n return y }\n", i);
+        open_text(&b, many);
+        T_CHECK(b.st == MLC_OK, "%s", b.err.text);
+        print(&b, once, sizeof once);
+        mlci_text_close(&b.m);
+        open_text(&b, once);
+        print(&b, twice, sizeof twice);
+        T_CHECK(b.st == MLC_OK && strcmp(once, twice) == 0
+                && strstr(once, "function f0(") != NULL && strstr(once, "f32[...]") != NULL, "%s",
+                b.err.text);
+        mlci_text_close(&b.m);
+    }
 
     T_CASE("and run");
     for (int i = 0; i < 12; i++)

@@ -256,8 +256,8 @@ mlc_status mlcx_module_try(mlcx_module *m, const char *function, const char *siz
     env = mlci_new(m->ctx, n_env, sizeof *env);
     if (env == NULL)
         return mlci_nomem(err, "arguments");
-    for (uint32_t i = 0; i < f->n_symbols; i++)
-        env[mlci_dim_atom(&m->text.dims, f->symbols[i])] = mx_size(sizes, f->names[i]);
+    for (uint32_t i = 0; i < f->scope.n; i++)
+        env[mlci_dim_atom(&m->text.dims, f->scope.dims[i])] = mx_size(sizes, f->scope.names[i]);
     for (uint32_t i = 0; i < f->n_params && st == MLC_OK; i++) {
         bytes[i] = mx_make(m, &f->stmts[i], env, &args[i], err);
         if (bytes[i] == 0 && args[i].dtype != MLCI_DT_SHAPE)

@@ -178,7 +178,8 @@ uint32_t mlci_flat(mlci_module *m, uint32_t x);        /* [n, H, D] -> [n, H D] 
 mlc_status mlci_deduce(mlci_module *m, mlci_node *node);
 
 mlci_dim mlci_elements(mlci_module *m, const mlci_type *t);
-void mlci_type_print(const mlci_module *m, const mlci_type *t, char *buf, size_t cap);
+/* "f32[n, 64]"; a dim that is not known is "?". */
+void mlci_type_print(const mlci_dims *d, const mlci_type *t, char *buf, size_t cap);
 
 /* Does n read the node? */
 bool mlci_reads(const mlci_node *n, uint32_t node);

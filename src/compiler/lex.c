@@ -160,3 +160,23 @@ bool mlci_dtype_parse(mlci_text name, mlci_dtype *out)
         }
     return false;
 }
+
+mlci_dim mlci_scope_find(mlci_scope *s, mlci_lex *x, mlci_text name, bool declare)
+{
+    for (uint32_t i = 0; i < s->n; i++)
+        if (mlci_text_is(name, s->names[i]))
+            return s->dims[i];
+    if (!declare)
+        return MLCI_DIM_SAME;
+    if (s->n == MLCI_MAX_PROGRAM_SYMBOLS) {
+        (void)mlci_lex_fail(x, "more than %d symbols", MLCI_MAX_PROGRAM_SYMBOLS);
+        return 0;
+    }
+    s->names[s->n] = mlci_arena_copy(x->t->arena, name.p, name.n);
+    if (s->names[s->n] == NULL) {
+        mlci_tir_fail(x->t, MLC_ENOMEM, "out of memory: sizes");
+        return 0;
+    }
+    s->dims[s->n] = mlci_dim_fresh(x->t->dims, s->names[s->n], INT64_MAX);
+    return s->dims[s->n++];
+}

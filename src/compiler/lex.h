@@ -36,10 +36,20 @@ void mlci_lex_want(mlci_lex *x, const char *text);
 /* A name, copied into the arena; "" after an error. */
 const char *mlci_lex_name(mlci_lex *x);
 
+/* Sizes by name, as a program or a function declares them. */
+typedef struct mlci_scope {
+    const char *names[MLCI_MAX_PROGRAM_SYMBOLS];
+    mlci_dim    dims[MLCI_MAX_PROGRAM_SYMBOLS];
+    uint32_t    n;
+} mlci_scope;
+
+/* The dim of that name; if there is none a new one (declare) or MLCI_DIM_SAME. */
+mlci_dim mlci_scope_find(mlci_scope *s, mlci_lex *x, mlci_text name, bool declare);
+
 /* parse.c: a program, its keyword already taken; rank: what "..." stands for.
- * skip: go over it without building. */
+ * skip: go over it without building; *end is behind its last brace. */
 mlci_program *mlci_program_parse(mlci_lex *x, uint32_t rank);
-void mlci_program_skip(mlci_lex *x, bool *has_rest);
+void mlci_program_skip(mlci_lex *x, bool *has_rest, const char **end);
 
 /* A dim over the symbols for which find() knows a dim (MLCI_DIM_SAME: unknown). */
 typedef mlci_dim mlci_find_symbol(void *user, mlci_lex *x, mlci_text name);

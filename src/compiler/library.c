@@ -10,6 +10,7 @@ struct mlci_library_entry {
     struct mlci_library_entry *next;
     const char  *name;
     mlci_lex     at;                      /* behind the keyword                */
+    const char  *end;                     /* of its text                       */
     bool         has_rest;
     mlci_program *ranks[MLCI_MAX_RANK + 1];
 };
@@ -22,7 +23,7 @@ mlc_status mlci_library_read(mlci_library *l, mlci_lex *x)
         return mlci_tir_fail(l->t, MLC_ENOMEM, "out of memory: definitions");
     e->at = *x;
     e->name = mlci_lex_name(x);
-    mlci_program_skip(x, &e->has_rest);
+    mlci_program_skip(x, &e->has_rest, &e->end);
     e->next = l->entries;
     l->entries = e;
     return l->t->status;
@@ -69,12 +70,35 @@ mlci_program *mlci_library_find(mlci_library *l, const char *name, uint32_t rank
     return e->ranks[rank];
 }
 
-bool mlci_library_name(const mlci_library *l, uint32_t i, const char **name, bool *has_rest)
+static struct mlci_library_entry *lb_entry(const mlci_library *l, uint32_t i)
 {
-    const struct mlci_library_entry *e = l->entries;
+    struct mlci_library_entry *e = l->entries;
 
     while (e != NULL && i-- > 0)
         e = e->next;
+    return e;
+}
+
+void mlci_library_print(mlci_library *l, uint32_t i, mlci_buf *out)
+{
+    const struct mlci_library_entry *e = lb_entry(l, i);
+    const mlci_program *p = NULL;
+
+    if (e != NULL && e->has_rest) {
+        mlci_buf_text(out, "program ");
+        mlci_buf_put(out, e->at.text.p, (size_t)(e->end - e->at.text.p));
+        mlci_buf_char(out, '\n');
+    } else if (e != NULL) {
+        p = mlci_library_find(l, e->name, 0);
+    }
+    if (p != NULL)
+        mlci_program_print(l->t, p, out);
+}
+
+bool mlci_library_name(const mlci_library *l, uint32_t i, const char **name, bool *has_rest)
+{
+    const struct mlci_library_entry *e = lb_entry(l, i);
+
     if (e == NULL)
         return false;
     *name = e->name;

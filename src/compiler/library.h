@@ -25,6 +25,9 @@ mlc_status mlci_library_add(mlci_library *l, const char *text, size_t n);
 mlci_program *mlci_library_find(mlci_library *l, const char *name, uint32_t rank);
 /* One program of the text at the lexer, "program" being taken. */
 mlc_status mlci_library_read(mlci_library *l, mlci_lex *x);
+/* The i-th program as text, newest first: with "..." as it was written, since it has
+ * no one rank. */
+void mlci_library_print(mlci_library *l, uint32_t i, mlci_buf *out);
 /* Names, newest first; false at the end. */
 bool mlci_library_name(const mlci_library *l, uint32_t i, const char **name, bool *has_rest);
 

@@ -56,9 +56,7 @@ typedef struct mlci_function {
     mlci_stmt  *stmts;
     uint32_t    n_stmts, cap, n_params, result;
     mlci_type   returns;
-    const char **names;            /* symbols of its own                        */
-    mlci_dim   *symbols;
-    uint32_t    n_symbols;
+    mlci_scope  scope;             /* symbols of its own                        */
 } mlci_function;
 
 /* A function of the host: arrays are the arguments, then the output, which has its
@@ -73,7 +71,7 @@ typedef struct mlci_text_module {
     mlci_tir       tir;
     mlci_library   library;
     uint32_t       n_own;          /* programs of the text                      */
-    mlci_function *functions;      /* newest first                              */
+    mlci_function *functions;      /* in order                                  */
     mlc_error     *err;
 } mlci_text_module;
 

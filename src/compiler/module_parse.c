@@ -8,54 +8,22 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { TX_MAX_SYMBOLS = 32, TX_MAX_STMTS = 4096 };
+enum { TX_MAX_STMTS = 4096 };
 
 typedef struct tx_parser {
     mlci_lex          x;
     mlci_text_module *m;
-    mlci_function    *f;
+    mlci_function    *f, **end;   /* being read; where it is hung               */
     bool              open;       /* shapes may declare symbols                 */
 } tx_parser;
 
 /* ---- types ------------------------------------------------------------------------- */
 
-static void tx_type_text(const mlci_text_module *m, const mlci_type *t, char *buf, size_t cap)
-{
-    size_t n = (size_t)snprintf(buf, cap, "%s", mlci_dtype_table[t->dtype].name);
-
-    for (uint32_t i = 0; i < t->rank && n + 2 < cap; i++) {
-        n += (size_t)snprintf(buf + n, cap - n, i == 0 ? "[" : ", ");
-        if (t->dims[i] == MLCI_DIM_ANY)
-            snprintf(buf + n, cap - n, "?");
-        else
-            mlci_dim_print(&m->dims, t->dims[i], buf + n, cap - n);
-        n += strlen(buf + n);
-    }
-    if (t->rank > 0 && n + 1 < cap)
-        snprintf(buf + n, cap - n, "]");
-}
-
 static mlci_dim tx_symbol(void *user, mlci_lex *x, mlci_text name)
 {
     tx_parser *p = user;
-    mlci_function *f = p->f;
 
-    for (uint32_t i = 0; i < f->n_symbols; i++)
-        if (mlci_text_is(name, f->names[i]))
-            return f->symbols[i];
-    if (!p->open)
-        return MLCI_DIM_SAME;
-    if (f->n_symbols == TX_MAX_SYMBOLS) {
-        (void)mlci_lex_fail(x, "more than %d symbols", TX_MAX_SYMBOLS);
-        return 0;
-    }
-    f->names[f->n_symbols] = mlci_arena_copy(&p->m->arena, name.p, name.n);
-    if (f->names[f->n_symbols] == NULL) {
-        mlci_tir_fail(&p->m->tir, MLC_ENOMEM, "out of memory: module");
-        return 0;
-    }
-    f->symbols[f->n_symbols] = mlci_dim_fresh(&p->m->dims, f->names[f->n_symbols], INT64_MAX);
-    return f->symbols[f->n_symbols++];
+    return mlci_scope_find(&p->f->scope, x, name, p->open);
 }
 
 static void tx_dims(tx_parser *p, mlci_type *t)
@@ -175,8 +143,8 @@ static void tx_clash(tx_parser *p, const mlci_stmt *s, uint32_t arg, const mlci_
 {
     char a[96], b[96];
 
-    tx_type_text(p->m, want, a, sizeof a);
-    tx_type_text(p->m, got, b, sizeof b);
+    mlci_type_print(&p->m->dims, want, a, sizeof a);
+    mlci_type_print(&p->m->dims, got, b, sizeof b);
     (void)mlci_lex_fail(&p->x, "%s: operand %u, %s, is %s where %s is wanted (a match_cast "
                         "leaves it to the run)", s->callee, arg + 1,
                         p->f->stmts[s->args[arg]].name, b, a);
@@ -245,8 +213,8 @@ static void tx_deduce_program(tx_parser *p, mlci_stmt *s)
                 || (out.dims[d] != MLCI_DIM_ANY && out.dims[d] != s->type.dims[d])) {
                 char a[96], b[96];
 
-                tx_type_text(p->m, &out, a, sizeof a);
-                tx_type_text(p->m, &s->type, b, sizeof b);
+                mlci_type_print(&p->m->dims, &out, a, sizeof a);
+                mlci_type_print(&p->m->dims, &s->type, b, sizeof b);
                 (void)mlci_lex_fail(&p->x, "%s gives %s, not %s", s->callee, a, b);
             }
         return;
@@ -469,11 +437,7 @@ static void tx_function(tx_parser *p)
     mlci_lex *x = &p->x;
     mlci_function *f = mlci_arena_new(&p->m->arena, 1, sizeof *f);
 
-    if (f != NULL) {
-        f->names = mlci_arena_new(&p->m->arena, TX_MAX_SYMBOLS, sizeof *f->names);
-        f->symbols = mlci_arena_new(&p->m->arena, TX_MAX_SYMBOLS, sizeof *f->symbols);
-    }
-    if (f == NULL || f->names == NULL || f->symbols == NULL) {
+    if (f == NULL) {
         mlci_tir_fail(&p->m->tir, MLC_ENOMEM, "out of memory: module");
         return;
     }
@@ -508,8 +472,8 @@ static void tx_function(tx_parser *p)
     mlci_lex_want(x, "return");
     f->result = tx_value(p);
     mlci_lex_want(x, "}");
-    f->next = p->m->functions;
-    p->m->functions = f;
+    *p->end = f;
+    p->end = &f->next;
 }
 
 /* The declared result: a size that the body knows must be the declared one; a "?"
@@ -525,8 +489,8 @@ static void tx_returns(tx_parser *p)
           || got->dims[d] == want->dims[d];
     if (ok)
         return;
-    tx_type_text(p->m, want, a, sizeof a);
-    tx_type_text(p->m, got, b, sizeof b);
+    mlci_type_print(&p->m->dims, want, a, sizeof a);
+    mlci_type_print(&p->m->dims, got, b, sizeof b);
     (void)mlci_lex_fail(&p->x, "function %s returns %s, not %s", p->f->name, b, a);
 }
 
@@ -542,7 +506,7 @@ mlci_function *mlci_text_function(const mlci_text_module *m, const char *name)
 mlc_status mlci_text_open(mlci_text_module *m, mlc_context *ctx, const char *text, size_t n,
                           mlc_error *err)
 {
-    tx_parser p = { .m = m };
+    tx_parser p = { .m = m, .end = &m->functions };
 
     memset(m, 0, sizeof *m);
     m->err = err;
@@ -580,7 +544,7 @@ static void tx_print_stmt(const mlci_text_module *m, const mlci_function *f, con
                                          "shape", "" };
     char type[160];
 
-    tx_type_text(m, &s->type, type, sizeof type);
+    mlci_type_print(&m->dims, &s->type, type, sizeof type);
     mlci_buf_format(out, "    %s = %s", s->name, s->kind == MLCI_S_PROGRAM && s->given
                     ? "call_tir " : words[s->kind]);
     if (s->kind == MLCI_S_CAST) {
@@ -605,30 +569,17 @@ static void tx_print_stmt(const mlci_text_module *m, const mlci_function *f, con
 
 void mlci_text_print(mlci_text_module *m, mlci_buf *out)
 {
-    const mlci_function *list[64];
-    uint32_t n = 0;
     char type[160];
-    const char *name;
-    bool rest;
 
     for (uint32_t i = m->n_own; i-- > 0;)
-        if (mlci_library_name(&m->library, i, &name, &rest)) {
-            const mlci_program *p = mlci_library_find(&m->library, name, 1);
-
-            if (p != NULL)
-                mlci_program_print(&m->tir, p, out);
-        }
-    for (const mlci_function *f = m->functions; f != NULL && n < 64; f = f->next)
-        list[n++] = f;
-    while (n-- > 0) {
-        const mlci_function *f = list[n];
-
+        mlci_library_print(&m->library, i, out);
+    for (const mlci_function *f = m->functions; f != NULL; f = f->next) {
         mlci_buf_format(out, "function %s(", f->name);
         for (uint32_t i = 0; i < f->n_params; i++) {
-            tx_type_text(m, &f->stmts[i].type, type, sizeof type);
+            mlci_type_print(&m->dims, &f->stmts[i].type, type, sizeof type);
             mlci_buf_format(out, "%s%s: %s", i > 0 ? ", " : "", f->stmts[i].name, type);
         }
-        tx_type_text(m, &f->returns, type, sizeof type);
+        mlci_type_print(&m->dims, &f->returns, type, sizeof type);
         mlci_buf_format(out, ") -> %s {\n", type);
         for (uint32_t i = f->n_params; i < f->n_stmts; i++)
             tx_print_stmt(m, f, &f->stmts[i], out);

@@ -13,14 +13,16 @@
 typedef mlc_status op_rule(mlci_module *m, mlci_node *n, const mlci_type *a,
                            const mlci_type *b);
 
-void mlci_type_print(const mlci_module *m, const mlci_type *t, char *buf, size_t cap)
+void mlci_type_print(const mlci_dims *d, const mlci_type *t, char *buf, size_t cap)
 {
     size_t n = (size_t)snprintf(buf, cap, "%s", mlci_dtype_table[t->dtype].name);
 
     for (uint32_t i = 0; i < t->rank && n < cap; i++) {
         n += (size_t)snprintf(buf + n, cap - n, i == 0 ? "[" : ", ");
-        if (n < cap)
-            mlci_dim_print(&m->dims, t->dims[i], buf + n, cap - n);
+        if (n < cap && t->dims[i] == MLCI_DIM_ANY)
+            snprintf(buf + n, cap - n, "?");
+        else if (n < cap)
+            mlci_dim_print(d, t->dims[i], buf + n, cap - n);
         n = strlen(buf);
     }
     if (t->rank > 0 && n < cap)
@@ -32,8 +34,8 @@ static mlc_status op_clash(mlci_module *m, const mlci_node *n, const mlci_type *
 {
     char x[80], y[80];
 
-    mlci_type_print(m, a, x, sizeof x);
-    mlci_type_print(m, b, y, sizeof y);
+    mlci_type_print(&m->dims, a, x, sizeof x);
+    mlci_type_print(&m->dims, b, y, sizeof y);
     return mlci_module_fail(m, MLC_EFORMAT, "%s: operands %s and %s do not fit",
                             mlci_op_names[n->op], x, y);
 }

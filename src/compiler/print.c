@@ -68,7 +68,7 @@ static void pr_node(const mlci_module *m, mlci_buf *b, uint32_t id, const char *
     default:
         break;
     }
-    mlci_type_print(m, &n->type, type, sizeof type);
+    mlci_type_print(&m->dims, &n->type, type, sizeof type);
     mlci_buf_format(b, "   %s\n", type);
 }
 

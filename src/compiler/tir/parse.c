@@ -25,9 +25,7 @@ typedef struct pa_program {
     uint32_t      rest_axes[MLCI_MAX_RANK];   /* its axes in the stage        */
     bool          has_rest;  /* the extents are known                         */
     bool          open;      /* shapes may declare symbols                    */
-    const char   *names[MLCI_MAX_PROGRAM_SYMBOLS];
-    mlci_dim      symbols[MLCI_MAX_PROGRAM_SYMBOLS];
-    uint32_t      n_symbols;
+    mlci_scope    scope;
 } pa_program;
 
 static const mlci_expr *pa_expr(pa_program *a, int least);
@@ -49,22 +47,7 @@ static mlci_dim pa_symbol(void *user, mlci_lex *x, mlci_text name)
     for (uint32_t i = 0; a->stage != NULL && i < a->stage->n_axes; i++)
         if (mlci_text_is(name, x->t->dims->atoms[a->stage->axes[i].atom].name))
             return mlci_dim_of(x->t->dims, a->stage->axes[i].atom);
-    for (uint32_t i = 0; i < a->n_symbols; i++)
-        if (mlci_text_is(name, a->names[i]))
-            return a->symbols[i];
-    if (!a->open)
-        return MLCI_DIM_SAME;
-    if (a->n_symbols == MLCI_MAX_PROGRAM_SYMBOLS) {
-        (void)mlci_lex_fail(x, "more than %d symbols", MLCI_MAX_PROGRAM_SYMBOLS);
-        return 0;
-    }
-    a->names[a->n_symbols] = mlci_arena_copy(x->t->arena, name.p, name.n);
-    if (a->names[a->n_symbols] == NULL) {
-        mlci_tir_fail(x->t, MLC_ENOMEM, "out of memory: tensor program");
-        return 0;
-    }
-    a->symbols[a->n_symbols] = mlci_dim_fresh(x->t->dims, a->names[a->n_symbols], INT64_MAX);
-    return a->symbols[a->n_symbols++];
+    return mlci_scope_find(&a->scope, x, name, a->open);
 }
 
 static int64_t pa_integer(mlci_lex *x)
@@ -492,7 +475,7 @@ mlci_program *mlci_program_parse(mlci_lex *x, uint32_t rank)
     return x->t->status == MLC_OK ? a.p : NULL;
 }
 
-void mlci_program_skip(mlci_lex *x, bool *has_rest)
+void mlci_program_skip(mlci_lex *x, bool *has_rest, const char **end)
 {
     *has_rest = false;
     while (x->t->status == MLC_OK && !mlci_lex_is(x, "}")) {
@@ -501,5 +484,6 @@ void mlci_program_skip(mlci_lex *x, bool *has_rest)
             (void)mlci_lex_fail(x, "a program without its end");
         mlci_lex_next(x);
     }
+    *end = x->p;
     mlci_lex_next(x);
 }
