@@ -24,14 +24,14 @@ static mlc_status g3_read(mlci_module *m, mlci_decoder *d, uint32_t *pattern,
 
     if (st == MLC_OK)
         st = mlci_config_u32_or(m->config, ".attention.sliding_window", 0, 1 << 28, 0,
-                                &d->window, m->err);
+                                &d->window, m->tir.err);
     if (st == MLC_OK)
         st = mlci_config_u32_or(m->config, ".attention.sliding_window_pattern", 1, 1024,
-                                6, pattern, m->err);
+                                6, pattern, m->tir.err);
     if (st == MLC_OK)
         st = mlci_config_float_or(m->config, ".final_logit_softcapping", 0, softcap,
-                                  m->err);
-    m->status = st;
+                                  m->tir.err);
+    m->tir.status = st;
     return st;
 }
 
@@ -42,7 +42,7 @@ mlc_status mlci_model_gemma3(mlci_module *m, mlci_decoder *d)
     float scale, softcap;
 
     if (g3_read(m, d, &pattern, &softcap) != MLC_OK)
-        return m->status;
+        return m->tir.status;
     local = d->rope;
     local.base = g3_local_base;
     local.factor = 1;
@@ -57,7 +57,7 @@ mlc_status mlci_model_gemma3(mlci_module *m, mlci_decoder *d)
     x = mlci_embed(m, m->tokens, mlci_weight(m, "token_embd.weight", 0, d->vocab,
                                              d->width));
     x = mlci_unary(m, MLCI_OP_SCALE, x, sqrtf((float)d->width));
-    for (uint32_t l = 0; l < d->n_layers && m->status == MLC_OK; l++) {
+    for (uint32_t l = 0; l < d->n_layers && m->tir.status == MLC_OK; l++) {
         uint32_t is_local = (l + 1) % pattern != 0;
         uint32_t h, q, k, v;
 
@@ -84,5 +84,5 @@ mlc_status mlci_model_gemma3(mlci_module *m, mlci_decoder *d)
     }
     x = mlci_decoder_head(m, d, x);
     m->result = softcap > 0 ? mlci_unary(m, MLCI_OP_SOFTCAP, x, softcap) : x;
-    return m->status;
+    return m->tir.status;
 }

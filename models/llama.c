@@ -17,7 +17,7 @@ mlc_status mlci_llama_graph(mlci_module *m, mlci_decoder *d, bool interleaved)
     uint32_t q_rows, kv_rows;
 
     if (mlci_decoder_read(m, d) != MLC_OK)
-        return m->status;
+        return m->tir.status;
     q_rows = d->n_heads * d->head_dim;
     kv_rows = d->n_kv_heads * d->head_dim;
     if (mlci_has_tensor(m, "rope_freqs.weight", 0))  /* Llama 3.1's scaling */
@@ -26,7 +26,7 @@ mlc_status mlci_llama_graph(mlci_module *m, mlci_decoder *d, bool interleaved)
     pool = mlci_pool_add(m, d->n_kv_heads, d->head_dim, 0);
     x = mlci_embed(m, m->tokens, mlci_weight(m, "token_embd.weight", 0, d->vocab,
                                              d->width));
-    for (uint32_t l = 0; l < d->n_layers && m->status == MLC_OK; l++) {
+    for (uint32_t l = 0; l < d->n_layers && m->tir.status == MLC_OK; l++) {
         uint32_t h, q, k, v;
 
         h = mlci_norm(m, x, "blk.%u.attn_norm.weight", l, d->width, d->eps);
@@ -47,7 +47,7 @@ mlc_status mlci_llama_graph(mlci_module *m, mlci_decoder *d, bool interleaved)
         x = mlci_add_op(m, x, mlci_decoder_ffn(m, d, h, l, MLCI_OP_SILU));
     }
     m->result = mlci_decoder_head(m, d, x);
-    return m->status;
+    return m->tir.status;
 }
 
 mlc_status mlci_model_llama(mlci_module *m, mlci_decoder *d)

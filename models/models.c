@@ -29,22 +29,22 @@ static mlc_status ml_rope(mlci_module *m, mlci_decoder *d)
     mlc_status st;
 
     st = mlci_config_u32_or(c, ".rope.dimension_count", 2, d->head_dim, d->head_dim,
-                            &d->rope.dims, m->err);
+                            &d->rope.dims, m->tir.err);
     if (st == MLC_OK)
-        st = mlci_config_float_or(c, ".rope.freq_base", 10000, &d->rope.base, m->err);
+        st = mlci_config_float_or(c, ".rope.freq_base", 10000, &d->rope.base, m->tir.err);
     if (st == MLC_OK)
-        st = mlci_config_float_or(c, ".rope.scaling.factor", 1, &factor, m->err);
+        st = mlci_config_float_or(c, ".rope.scaling.factor", 1, &factor, m->tir.err);
     if (st == MLC_OK)
-        st = mlci_config_text(c, ".rope.scaling.type", &type, m->err);
+        st = mlci_config_text(c, ".rope.scaling.type", &type, m->tir.err);
     if (st != MLC_OK)
         return st;
     if (type.n > 0 && !mlci_text_is(type, "none") && !mlci_text_is(type, "linear"))
-        return mlci_fail(m->err, MLC_EUNSUPPORTED, 0, "rope scaling \"%.*s\" is "
+        return mlci_fail(m->tir.err, MLC_EUNSUPPORTED, 0, "rope scaling \"%.*s\" is "
                          "unsupported (none and linear are)",
                          (int)mlci_min(type.n, 40), type.p);
     d->rope.factor = mlci_text_is(type, "linear") ? factor : 1;
     if (!(d->rope.base > 0) || !(d->rope.factor > 0))
-        return mlci_fail(m->err, MLC_EFORMAT, 0, "rope base and factor must be positive");
+        return mlci_fail(m->tir.err, MLC_EFORMAT, 0, "rope base and factor must be positive");
     return MLC_OK;
 }
 
@@ -56,41 +56,41 @@ static mlc_status ml_read(mlci_module *m, mlci_decoder *d)
     mlc_status st;
 
     memset(d, 0, sizeof *d);
-    st = mlci_config_u32(c, ".block_count", 1, ML_MAX_LAYERS, &d->n_layers, m->err);
+    st = mlci_config_u32(c, ".block_count", 1, ML_MAX_LAYERS, &d->n_layers, m->tir.err);
     if (st == MLC_OK)
-        st = mlci_config_u32(c, ".embedding_length", 1, ML_MAX_WIDTH, &d->width, m->err);
+        st = mlci_config_u32(c, ".embedding_length", 1, ML_MAX_WIDTH, &d->width, m->tir.err);
     if (st == MLC_OK)
-        st = mlci_config_u32(c, ".feed_forward_length", 1, ML_MAX_WIDTH, &d->ffn, m->err);
+        st = mlci_config_u32(c, ".feed_forward_length", 1, ML_MAX_WIDTH, &d->ffn, m->tir.err);
     if (st == MLC_OK)
         st = mlci_config_u32(c, ".attention.head_count", 1, ML_MAX_HEADS, &d->n_heads,
-                             m->err);
+                             m->tir.err);
     if (st == MLC_OK)
         st = mlci_config_u32_or(c, ".attention.head_count_kv", 1, d->n_heads, d->n_heads,
-                                &d->n_kv_heads, m->err);
+                                &d->n_kv_heads, m->tir.err);
     if (st == MLC_OK)
         st = mlci_config_u32_or(c, ".attention.key_length", 2, ML_MAX_WIDTH,
-                                d->width / d->n_heads, &d->head_dim, m->err);
+                                d->width / d->n_heads, &d->head_dim, m->tir.err);
     if (st == MLC_OK)
         st = mlci_config_u32_or(c, ".context_length", 1, ML_MAX_CONTEXT, 4096,
-                                &d->context, m->err);
+                                &d->context, m->tir.err);
     if (st == MLC_OK)
         st = mlci_config_float_or(c, ".attention.layer_norm_rms_epsilon", 1e-5, &d->eps,
-                                  m->err);
+                                  m->tir.err);
     if (st == MLC_OK)
-        st = mlci_config_u32_or(c, ".expert_count", 0, 1 << 16, 0, &experts, m->err);
+        st = mlci_config_u32_or(c, ".expert_count", 0, 1 << 16, 0, &experts, m->tir.err);
     if (st != MLC_OK)
         return st;
     if (experts > 0)
-        return mlci_fail(m->err, MLC_EUNSUPPORTED, 0,
+        return mlci_fail(m->tir.err, MLC_EUNSUPPORTED, 0,
                          "mixture of experts (%u experts) is unsupported", experts);
     if (d->n_heads % d->n_kv_heads != 0)
-        return mlci_fail(m->err, MLC_EFORMAT, 0, "%u heads cannot share %u key heads",
+        return mlci_fail(m->tir.err, MLC_EFORMAT, 0, "%u heads cannot share %u key heads",
                          d->n_heads, d->n_kv_heads);
     if (d->head_dim == 0 || d->head_dim % 2 != 0 || d->head_dim > 1024)
-        return mlci_fail(m->err, MLC_EUNSUPPORTED, 0, "head size %u is unsupported",
+        return mlci_fail(m->tir.err, MLC_EUNSUPPORTED, 0, "head size %u is unsupported",
                          d->head_dim);
     if (embd == NULL || embd->rank != 2 || embd->dims[0] > 1 << 24)
-        return mlci_fail(m->err, MLC_EFORMAT, 0,
+        return mlci_fail(m->tir.err, MLC_EFORMAT, 0,
                          "tensor token_embd.weight: missing or not a matrix");
     d->vocab = (uint32_t)embd->dims[0];
     return ml_rope(m, d);
@@ -98,11 +98,11 @@ static mlc_status ml_read(mlci_module *m, mlci_decoder *d)
 
 mlc_status mlci_decoder_read(mlci_module *m, mlci_decoder *d)
 {
-    mlc_status st = m->status;
+    mlc_status st = m->tir.status;
 
     if (st == MLC_OK)
         st = ml_read(m, d);
-    m->status = st;
+    m->tir.status = st;
     m->vocab_size = d->vocab;
     m->width = d->width;
     return st;
@@ -140,8 +140,8 @@ mlc_status mlci_model_build(mlci_module *m, mlci_decoder *d)
                               ml_table[i].arch);
     }
     if (m->config->arch.n == 0)
-        return mlci_module_fail(m, MLC_EFORMAT, "key general.architecture: missing");
-    return mlci_module_fail(m, MLC_EUNSUPPORTED, "architecture \"%.*s\" is unknown: "
+        return mlci_tir_fail(&m->tir, MLC_EFORMAT, "key general.architecture: missing");
+    return mlci_tir_fail(&m->tir, MLC_EUNSUPPORTED, "architecture \"%.*s\" is unknown: "
                             "this library has %s", (int)mlci_min(m->config->arch.n, 60),
                             m->config->arch.p, known);
 }

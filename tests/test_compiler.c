@@ -147,13 +147,13 @@ static void test_deduce(void)
     check_type(&s, mlci_take(&s.m, y, s.m.logit_rows), "f32[r, 96]");
     check_type(&s, mlci_rms_norm(&s.m, q, mlci_vector(&s.m, "32", 0, 32), 1e-5f),
                "f32[n, 3, 32]");
-    T_CHECK(s.m.status == MLC_OK, "%s", s.err.text);
+    T_CHECK(s.m.tir.status == MLC_OK, "%s", s.err.text);
     small_end(&s);
 
     T_CASE("a shape error names operator and shapes, and sticks");
     x = small_begin(&s);
     y = mlci_matmul(&s.m, x, mlci_weight(&s.m, "96x64", 0, 96, 64));
-    T_CHECK(y == 0 && s.m.status != MLC_OK && strstr(s.err.text, "matmul") != NULL
+    T_CHECK(y == 0 && s.m.tir.status != MLC_OK && strstr(s.err.text, "matmul") != NULL
             && strstr(s.err.text, "[n, 32]") != NULL && strstr(s.err.text, "[96, 64]") != NULL,
             "%s", s.err.text);
     T_CHECK(mlci_add_op(&s.m, x, x) == 0, "nothing more is built");
@@ -162,26 +162,26 @@ static void test_deduce(void)
     T_CASE("add: shapes differ");
     x = small_begin(&s);
     mlci_add_op(&s.m, x, mlci_matmul(&s.m, x, mlci_weight(&s.m, "64x32", 0, 64, 32)));
-    T_CHECK(s.m.status != MLC_OK && strstr(s.err.text, "add") != NULL, "%s", s.err.text);
+    T_CHECK(s.m.tir.status != MLC_OK && strstr(s.err.text, "add") != NULL, "%s", s.err.text);
     small_end(&s);
 
     T_CASE("reshape: elements differ");
     x = small_begin(&s);
     mlci_heads(&s.m, x, 3, 32);
-    T_CHECK(s.m.status != MLC_OK && strstr(s.err.text, "reshape") != NULL, "%s", s.err.text);
+    T_CHECK(s.m.tir.status != MLC_OK && strstr(s.err.text, "reshape") != NULL, "%s", s.err.text);
     small_end(&s);
 
     T_CASE("a tensor of another shape than the model wants");
     small_begin(&s);
     mlci_weight(&s.m, "96x64", 0, 96, 32);
-    T_CHECK(s.m.status == MLC_EFORMAT && strstr(s.err.text, "96x64") != NULL, "%s",
+    T_CHECK(s.m.tir.status == MLC_EFORMAT && strstr(s.err.text, "96x64") != NULL, "%s",
             s.err.text);
     small_end(&s);
 
     T_CASE("a tensor that is missing");
     small_begin(&s);
     mlci_weight(&s.m, "blk.%u.none", 7, 96, 32);
-    T_CHECK(s.m.status == MLC_EFORMAT && strstr(s.err.text, "blk.7.none") != NULL, "%s",
+    T_CHECK(s.m.tir.status == MLC_EFORMAT && strstr(s.err.text, "blk.7.none") != NULL, "%s",
             s.err.text);
     small_end(&s);
 }

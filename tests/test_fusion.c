@@ -2,16 +2,18 @@
  *
  * test_fusion.c - what the passes make of a graph computes what the graph says.
  *
- * Random graphs of the models' operators, tiny sizes.  Each is run twice by the
- * interpreter: node by node, and call by call of the plan, with every value at its
- * planned place in one block of memory that was filled with NaN.  A pass that fuses
- * what it must not, or a place that is used twice, shows as a difference.
+ * Random graphs of the operators, and every bundled architecture, at tiny sizes.  Each
+ * is run twice by the interpreter: node by node, and call by call of the plan, with
+ * every value at its planned place in one block of memory that was filled with NaN.  A
+ * pass that fuses what it must not, or a place that is used twice, shows as a
+ * difference.
  */
 #include "golden.h"
 #include "tir_help.h"
+#include "../models/models.h"
 #include "../src/compiler/pass.h"
 
-enum { GRAPHS = 1000, ROWS = 3, LOGITS = 2, VOCAB = 24, POOL_ROWS = 64 };
+enum { GRAPHS = 1000, ROWS = 3, LOGITS = 2, VOCAB = 24, LAYERS = 6 };
 
 static mlc_context *ctx;
 
@@ -24,8 +26,59 @@ typedef struct graph {
     void      **node_values;     /* node by node                               */
     void      **plan_values;     /* by the plan: inside block, or a source's   */
     char       *block;
+    /* keys and values of the step's rows, by pool and layer: of each run */
+    float      *keys[2][MLCI_MAX_POOLS][LAYERS], *values[2][MLCI_MAX_POOLS][LAYERS];
+    bool        all;             /* every optional tensor                      */
+    mlci_tensor table;
     uint64_t    seed;
 } graph;
+
+/* ---- bundled architectures ------------------------------------------------------------- */
+
+static bool model_key(const void *impl, const char *key, size_t n, mlci_value *out)
+{
+    static const struct { const char *end; uint64_t v; } table[] = {
+        { ".block_count", LAYERS }, { ".embedding_length", 64 },
+        { ".feed_forward_length", 96 }, { ".attention.head_count", 4 },
+        { ".attention.head_count_kv", 2 }, { ".attention.key_length", 16 },
+        { ".attention.sliding_window", 2 },
+    };
+
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        size_t k = strlen(table[i].end);
+
+        if (n >= k && memcmp(key + n - k, table[i].end, k) == 0) {
+            *out = (mlci_value){ .type = MLCI_VALUE_UINT, .u = table[i].v };
+            return true;
+        }
+    }
+    if (n > 24 && memcmp(key + n - 24, ".final_logit_softcapping", 24) == 0) {
+        *out = (mlci_value){ .type = MLCI_VALUE_FLOAT, .f = 3 };
+        return ((const graph *)impl)->all;
+    }
+    return false;
+}
+
+static const mlci_tensor *model_tensor(const void *impl, const char *name, size_t n)
+{
+    const graph *g = impl;
+    bool table = n == 17 && memcmp(name, "token_embd.weight", n) == 0;
+
+    return g->all || table ? &g->table : NULL;
+}
+
+static void build_model(graph *g, const char *arch)
+{
+    mlci_decoder d;
+
+    g->table = (mlci_tensor){ .format = MLCI_Q4_0, .rank = 2, .dims = { VOCAB, 64 } };
+    g->config.find = model_key, g->config.tensor = model_tensor;
+    g->config.impl = g, g->config.synthetic = true;
+    g->config.arch = (mlci_text){ arch, strlen(arch) };
+    mlci_arena_init(&g->arena, ctx, (size_t)1 << 26);
+    mlci_module_init(&g->m, &g->arena, &g->config, &g->err);
+    mlci_model_build(&g->m, &d);
+}
 
 static bool no_key(const void *impl, const char *key, size_t n, mlci_value *out)
 {
@@ -49,7 +102,12 @@ static uint32_t weight(graph *g, uint32_t rows, uint32_t columns)
     return mlci_weight(&g->m, "w%u", names++, rows, columns);
 }
 
-static uint32_t vector(graph *g, uint32_t n) { return mlci_vector(&g->m, "v%u", names++, n); }
+static uint32_t vector(graph *g, uint32_t n);
+
+static uint32_t stored_vector(graph *g, uint32_t n)
+{
+    return mlci_vector(&g->m, "v%u", names++, n);
+}
 
 static uint32_t width(const graph *g, uint32_t node)
 {
@@ -70,12 +128,41 @@ static uint32_t turn(graph *g, uint32_t x, uint32_t table)
     return mlci_flat(&g->m, h);
 }
 
+/* Rows as images of two planes, four high; filters from a decoded matrix. */
+static uint32_t convolve(graph *g, uint32_t x)
+{
+    mlci_module *m = &g->m;
+    const mlci_dim n = m->nodes[x].type.dims[0];
+    const uint32_t wide = width(g, x) / 8;
+    mlci_dim image[4] = { n, mlci_dim_const(&m->dims, 2), mlci_dim_const(&m->dims, 4),
+                          mlci_dim_const(&m->dims, wide) };
+    mlci_dim filter[4] = { mlci_dim_const(&m->dims, 32), mlci_dim_const(&m->dims, 2),
+                           mlci_dim_const(&m->dims, 4), mlci_dim_const(&m->dims, 4) };
+    mlci_dim flat[2] = { n, mlci_dim_const(&m->dims, 32 * (wide - 3)) };
+    uint32_t c = mlci_binary(m, MLCI_OP_CONV2D, mlci_reshape(m, x, 4, image),
+                             mlci_reshape(m, weight(g, 32, 32), 4, filter));
+
+    if (t_below(&g->seed, 2) == 0)
+        c = mlci_unary(m, MLCI_OP_RELU, c, 0);
+    return mlci_reshape(m, c, 2, flat);
+}
+
+/* A vector of the file, or computed from such. */
+static uint32_t vector(graph *g, uint32_t n)
+{
+    uint32_t v = stored_vector(g, n);
+
+    if (t_below(&g->seed, 4) == 0)
+        v = mlci_add_op(&g->m, v, stored_vector(g, n));
+    return t_below(&g->seed, 8) == 0 ? mlci_unary(&g->m, MLCI_OP_SIGMOID, v, 0) : v;
+}
+
 static uint32_t step(graph *g, const uint32_t *values, uint32_t n, uint32_t table)
 {
     mlci_module *m = &g->m;
     uint32_t x = values[t_below(&g->seed, n)], y = values[t_below(&g->seed, n)], w = width(g, x);
 
-    switch (t_below(&g->seed, 11)) {
+    switch (t_below(&g->seed, 16)) {
     case 0: case 1: return mlci_matmul(m, x, weight(g, t_below(&g->seed, 2) ? 32 : 64, w));
     case 2: return mlci_add_op(m, x, vector(g, w));
     case 3: return width(g, y) == w ? mlci_add_op(m, x, y) : mlci_mul_op(m, x, vector(g, w));
@@ -85,6 +172,12 @@ static uint32_t step(graph *g, const uint32_t *values, uint32_t n, uint32_t tabl
     case 7: return mlci_unary(m, MLCI_OP_SOFTCAP, x, 3.0f);
     case 8: return mlci_rms_norm(m, x, vector(g, w), 1e-5f);
     case 9: return turn(g, x, table);
+    case 10: return mlci_unary(m, MLCI_OP_SOFTMAX, x, 0);
+    case 11: return mlci_layer_norm(m, x, vector(g, w), vector(g, w), 1e-5f);
+    case 12: return w == 32 || w == 64 ? convolve(g, x) : mlci_unary(m, MLCI_OP_RELU, x, 0);
+    case 13: return width(g, y) == w ? mlci_binary(m, MLCI_OP_SUB, x, y)
+                                     : mlci_unary(m, MLCI_OP_SIGMOID, x, 0);
+    case 14: return mlci_binary(m, MLCI_OP_DIV, x, mlci_unary(m, MLCI_OP_SIGMOID, x, 0));
     default: {  /* a gate */
         uint32_t a = mlci_matmul(m, x, weight(g, 64, w));
         uint32_t b = mlci_matmul(m, x, weight(g, 64, w));
@@ -96,7 +189,7 @@ static uint32_t step(graph *g, const uint32_t *values, uint32_t n, uint32_t tabl
 
 static void build(graph *g)
 {
-    const mlci_rope rope = { 16, 100.0f, 1.0f, 0 };
+    const mlci_rope rope = { 16, 100.0f, 2.0f };
     uint32_t values[16], n = 0, table, last;
     uint32_t steps = 2 + t_below(&g->seed, 9);
 
@@ -108,7 +201,7 @@ static void build(graph *g)
     names = 0;
     table = mlci_rope_table(&g->m, &rope, 0);
     values[n++] = mlci_embed(&g->m, g->m.tokens, weight(g, VOCAB, 32));
-    for (uint32_t i = 0; i < steps && g->m.status == MLC_OK; i++) {
+    for (uint32_t i = 0; i < steps && g->m.tir.status == MLC_OK; i++) {
         uint32_t next = step(g, values, n, table);
 
         values[n++] = next;
@@ -169,6 +262,7 @@ static void fill_sources(graph *g)
             ((float *)(void *)p)[k] = tir_random(&g->seed);
         for (size_t k = 0; k < bytes / 4 && n->op == MLCI_OP_INPUT; k++)
             ((int32_t *)(void *)p)[k] = i == g->m.logit_rows ? (int32_t)(ROWS - 1 - k)
+                                      : i == g->m.positions && g->m.n_pools > 0 ? (int32_t)k
                                       : (int32_t)t_below(&g->seed, VOCAB);
     }
 }
@@ -188,25 +282,74 @@ static bool interpret(graph *g, const mlci_program *p, const mlci_array *data,
     return mlci_interpret(&g->m.tir, ctx, p, all, (uint64_t)1 << 32) == MLC_OK;
 }
 
+/* Keys and values are kept in arrays; the rows of the step are one sequence's first. */
+static void keep(graph *g, float **to, const float *x, uint32_t pool)
+{
+    const mlci_pool_info *p = &g->m.pools[pool];
+    const size_t bytes = sizeof *x * ROWS * p->n_heads * p->head_dim;
+
+    *to = malloc(bytes);
+    memcpy(*to, x, bytes);
+}
+
+/* Scaled dot products, softmax, sum: for each row over itself and those before. */
+static void attend(const graph *g, int run, const mlci_node *n, const float *q, float *out)
+{
+    const mlci_pool_info *p = &g->m.pools[n->pool];
+    const uint32_t d = p->head_dim;
+    int64_t heads = 0;
+
+    (void)mlci_dim_known(&g->m.dims, n->type.dims[1], &heads);
+    for (int64_t i = 0; i < ROWS * heads; i++) {
+        const int64_t row = i / heads, kv = i % heads / (heads / p->n_heads);
+        const int64_t first = n->window > 0 && row + 1 > n->window ? row + 1 - n->window : 0;
+        double sum = 0, acc[64] = { 0 };
+
+        for (int64_t k = first; k <= row; k++) {
+            const int64_t at = (k * p->n_heads + kv) * d;
+            double dot = 0;
+
+            for (uint32_t c = 0; c < d; c++)
+                dot += (double)q[i * d + c] * (double)g->keys[run][n->pool][n->layer][at + c];
+            dot = exp(dot * (double)n->scale);
+            sum += dot;
+            for (uint32_t c = 0; c < d; c++)
+                acc[c] += dot * (double)g->values[run][n->pool][n->layer][at + c];
+        }
+        for (uint32_t c = 0; c < d; c++)
+            out[i * d + c] = (float)(acc[c] / sum);
+    }
+}
+
 static bool run_node(graph *g, uint32_t i)
 {
     const mlci_node *n = &g->m.nodes[i];
+    const float scalars[2] = { n->scale, n->factor };
     mlci_array data[MLCI_MAX_INPUTS];
 
     for (uint32_t k = 0; k < MLCI_MAX_INPUTS && n->inputs[k] != 0; k++)
         data[k] = array_of(g, n->inputs[k], g->node_values[n->inputs[k]]);
+    if (n->op == MLCI_OP_KV_APPEND) {
+        keep(g, &g->keys[0][n->pool][n->layer], data[0].data, n->pool);
+        keep(g, &g->values[0][n->pool][n->layer], data[1].data, n->pool);
+        return true;
+    }
     g->node_values[i] = calloc(1, bytes_of(g, i));
-    return interpret(g, n->program, data, &n->scale, array_of(g, i, g->node_values[i]));
+    if (n->op == MLCI_OP_ATTENTION) {
+        attend(g, 0, n, data[0].data, g->node_values[i]);
+        return true;
+    }
+    return interpret(g, n->program, data, scalars, array_of(g, i, g->node_values[i]));
 }
 
 /* ---- the plan ---------------------------------------------------------------------------- */
 
 static void *place(graph *g, uint32_t node)
 {
-    const mlci_op op = g->m.nodes[node].op;
+    const mlci_node *n = &g->m.nodes[node];
 
-    return op == MLCI_OP_WEIGHT || op == MLCI_OP_VECTOR ? g->node_values[node]
-                                                        : g->plan_values[node];
+    return n->op == MLCI_OP_WEIGHT || n->op == MLCI_OP_VECTOR
+         ? g->node_values[node] : g->plan_values[node];
 }
 
 /* own: a value that the call has for itself, at `where`. */
@@ -249,11 +392,17 @@ static bool run_matmul(graph *g, const mlci_call *c)
     }
     for (uint32_t e = 0; e < c->n_epilogues && ok; e++) {
         const mlci_epilogue *ep = &c->epilogues[e];
+        void *to = ep->sink == MLCI_SINK_VALUE ? place(g, ep->out) : calloc(1, bytes_of(g, ep->out));
 
         if (ep->use.program != NULL)
-            ok = run_use(g, &ep->use, own, products, c->n_segments, place(g, ep->out));
+            ok = run_use(g, &ep->use, own, products, c->n_segments, to);
         else
-            memcpy(place(g, ep->out), products[ep->first], bytes_of(g, ep->out));
+            memcpy(to, products[ep->first], bytes_of(g, ep->out));
+        if (ep->sink == MLCI_SINK_VALUE)
+            continue;
+        keep(g, ep->sink == MLCI_SINK_KEY ? &g->keys[1][c->pool][c->layer]
+                                          : &g->values[1][c->pool][c->layer], to, c->pool);
+        free(to);
     }
     for (uint32_t s = 0; s < c->n_segments; s++)
         free(products[s]);
@@ -270,6 +419,13 @@ static bool run_call(graph *g, const mlci_call *c)
     switch (c->kind) {
     case MLCI_CALL_KERNEL: return run_use(g, &c->kernel, NULL, NULL, 0, place(g, c->out));
     case MLCI_CALL_MATMUL: return run_matmul(g, c);
+    case MLCI_CALL_APPEND:
+        keep(g, &g->keys[1][c->pool][c->layer], place(g, c->x), c->pool);
+        keep(g, &g->values[1][c->pool][c->layer], place(g, c->y), c->pool);
+        return true;
+    case MLCI_CALL_ATTENTION:
+        attend(g, 1, &g->m.nodes[c->node], place(g, c->x), place(g, c->out));
+        return true;
     case MLCI_CALL_DECODE:
         memcpy(place(g, c->out), g->node_values[c->out], bytes_of(g, c->out));
         return true;
@@ -287,6 +443,18 @@ static bool run_call(graph *g, const mlci_call *c)
     }
 }
 
+/* What the backends do when they load weights. */
+static void fold(graph *g, uint32_t node)
+{
+    float **values = calloc(g->m.n_nodes, sizeof *values);
+
+    g->plan_values[node] = calloc(1, bytes_of(g, node));
+    for (uint32_t i = 1; i <= node; i++)
+        values[i] = g->m.nodes[i].folded ? g->plan_values[i] : g->node_values[i];
+    T_CHECK(mlci_fold_compute(&g->m, ctx, node, values, &g->err) == MLC_OK, "%s", g->err.text);
+    free(values);
+}
+
 /* Values at their planned places, in memory full of NaN. */
 static void lay_out(graph *g)
 {
@@ -297,6 +465,8 @@ static void lay_out(graph *g)
     g->block = malloc(total + 64);
     memset(g->block, 0xff, total + 64);
     for (uint32_t i = 1; i < g->m.n_nodes; i++) {
+        if (g->m.nodes[i].folded)
+            fold(g, i);
         if (g->plan.slot_of[i] == 0)
             continue;
         g->plan_values[i] = g->block + at[g->plan.slot_of[i] - 1];
@@ -321,52 +491,97 @@ static void compare(const graph *g)
     T_CHECK(bad == 0, "%zu of %zu values differ", bad, n);
 }
 
-static void check_graph(uint64_t seed)
+static void release(graph *g)
+{
+    for (uint32_t i = 1; i < g->m.n_nodes && g->node_values != NULL; i++) {
+        free(g->node_values[i]);
+        if (g->m.nodes[i].folded)
+            free(g->plan_values[i]);
+    }
+    for (int run = 0; run < 2; run++)
+        for (uint32_t k = 0; k < MLCI_MAX_POOLS * LAYERS; k++) {
+            free(g->keys[run][k / LAYERS][k % LAYERS]);
+            free(g->values[run][k / LAYERS][k % LAYERS]);
+        }
+    free(g->node_values);
+    free(g->plan_values);
+    free(g->block);
+    mlci_arena_reset(&g->arena);
+}
+
+/* Both ways give the same. */
+static void check(graph *g, mlci_target target, const char *without)
+{
+    bool ok = true;
+
+    g->m.target = target;
+    T_CHECK(g->m.tir.status == MLC_OK
+            && mlci_compile(&g->m, without, &g->plan, NULL, NULL) == MLC_OK, "%s", g->err.text);
+    if (g->m.tir.status == MLC_OK) {
+        g->node_values = calloc(g->m.n_nodes, sizeof *g->node_values);
+        g->plan_values = calloc(g->m.n_nodes, sizeof *g->plan_values);
+        fill_sources(g);
+        for (uint32_t i = 1; i < g->m.n_nodes && ok; i++)
+            if (g->m.nodes[i].program != NULL || g->m.nodes[i].op == MLCI_OP_KV_APPEND
+                || g->m.nodes[i].op == MLCI_OP_ATTENTION)
+                ok = run_node(g, i);
+        lay_out(g);
+        for (size_t i = 0; i < g->plan.n_calls && ok; i++)
+            ok = run_call(g, &g->plan.calls[i]);
+        T_CHECK(ok, "%s", g->err.text);
+        if (ok)
+            compare(g);
+    }
+    release(g);
+}
+
+static void check_random(uint64_t seed)
 {
     static const char *const withouts[] = { NULL, NULL, NULL, "merge", "prologue", "epilogue",
                                             "fuse_ops", "decode", "merge,epilogue",
-                                            "common", "dead" };
+                                            "common", "dead", "fuse_tir" };
     graph g = { .seed = seed };
-    const char *without = withouts[seed % (sizeof withouts / sizeof *withouts)];
-    bool ok = true;
 
     build(&g);
-    T_CHECK(g.m.status == MLC_OK && mlci_compile(&g.m, without, &g.plan, NULL, NULL) == MLC_OK,
-            "%s", g.err.text);
-    if (g.m.status == MLC_OK) {
-        g.node_values = calloc(g.m.n_nodes, sizeof *g.node_values);
-        g.plan_values = calloc(g.m.n_nodes, sizeof *g.plan_values);
-        fill_sources(&g);
-        for (uint32_t i = 1; i < g.m.n_nodes && ok; i++)
-            ok = g.m.nodes[i].program == NULL || run_node(&g, i);
-        lay_out(&g);
-        for (size_t i = 0; i < g.plan.n_calls && ok; i++)
-            ok = run_call(&g, &g.plan.calls[i]);
-        T_CHECK(ok, "%s", g.err.text);
-        if (ok)
-            compare(&g);
-        for (uint32_t i = 1; i < g.m.n_nodes; i++)
-            free(g.node_values[i]);
-        free(g.node_values);
-        free(g.plan_values);
-        free(g.block);
-    }
-    mlci_arena_reset(&g.arena);
+    check(&g, seed % 3 == 2 ? MLCI_TARGET_GPU : MLCI_TARGET_CPU,
+          withouts[seed % (sizeof withouts / sizeof *withouts)]);
+}
+
+static void check_model(const char *arch, bool all)
+{
+    for (int target = 0; target < MLCI_TARGET_COUNT; target++)
+        for (size_t p = 0; p <= mlci_pass_count; p++) {
+            graph g = { .all = all, .seed = t_seed + p };
+            const char *without = p < mlci_pass_count ? mlci_pass_table[p].name : NULL;
+
+            if (without != NULL && !mlci_pass_table[p].optional)
+                continue;
+            T_CASE("%s, %s tensors, %s, without %s", arch, all ? "all" : "few",
+                   target == MLCI_TARGET_CPU ? "cpu" : "gpu", without != NULL ? without : "none");
+            build_model(&g, arch);
+            check(&g, (mlci_target)target, without);
+        }
 }
 
 int main(void)
 {
     const char *one = getenv("MLC_TEST_GRAPH");
 
+    const char *arch;
+
     ctx = test_context(NULL);
     t_begin();
+    for (size_t i = 0; (arch = mlci_model_arch(i)) != NULL && one == NULL; i++) {
+        check_model(arch, false);
+        check_model(arch, true);
+    }
     for (uint64_t i = 0; i < (getenv("MLC_TEST_QUICK") != NULL ? 50 : GRAPHS) && one == NULL; i++) {
         T_CASE("graph %llu", (unsigned long long)(t_seed * 100000 + i));
-        check_graph(t_seed * 100000 + i);
+        check_random(t_seed * 100000 + i);
     }
     if (one != NULL) {
         T_CASE("graph %s", one);
-        check_graph(strtoull(one, NULL, 0));
+        check_random(strtoull(one, NULL, 0));
     }
     mlc_context_close(ctx);
     return t_done();

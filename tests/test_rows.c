@@ -92,18 +92,6 @@ static uint64_t check_all(const mlci_row_kernels *k, uint64_t seed)
     return h;
 }
 
-static void check_frequencies(void)
-{
-    float f[4];
-
-    mlci_rope_frequencies(10000.0f, 1.0f, 8, NULL, f);
-    T_CHECK(f[0] == 1.0f && fabsf(f[1] - 0.1f) < 1e-7f && fabsf(f[2] - 0.01f) < 1e-8f,
-            "frequencies %g %g %g", (double)f[0], (double)f[1], (double)f[2]);
-    mlci_rope_frequencies(10000.0f, 4.0f, 8, (const float[]){ 1, 2, 1, 1 }, f);
-    T_CHECK(f[0] == 0.25f && fabsf(f[1] - 0.0125f) < 1e-8f, "factors: %g %g",
-            (double)f[0], (double)f[1]);
-}
-
 int main(void)
 {
     uint64_t first = 0;
@@ -127,7 +115,5 @@ int main(void)
         make(&r, 576, kind, &t_seed);
         check_quantize(&mlci_rows_ref, &r, 576);
     }
-    T_CASE("rope frequencies");
-    check_frequencies();
     return t_done();
 }

@@ -45,11 +45,4 @@ typedef struct mlci_row_kernels {
 extern const mlci_row_kernels mlci_rows_ref, mlci_rows_scalar, mlci_rows_avx2,
     mlci_rows_avx512, mlci_rows_neon;
 
-/*
- * A constant of the model: frequency_i = base^(-2i / dims) / factor / factors[i]
- * (factors may be NULL), in float32 as the models' own code has it; [dims / 2].
- */
-void mlci_rope_frequencies(float base, float factor, uint32_t dims,
-                           const float *factors, float *frequencies);
-
 #endif

@@ -34,13 +34,3 @@ static void rr_quantize(const float *x, size_t d, const mlci_quant_row *o)
 }
 
 const mlci_row_kernels mlci_rows_ref = { rr_quantize };
-
-void mlci_rope_frequencies(float base, float factor, uint32_t dims,
-                           const float *factors, float *frequencies)
-{
-    for (uint32_t i = 0; i < dims / 2; i++) {
-        float f = (float)(1.0 / pow((double)base, (double)(2 * i) / (double)dims));
-
-        frequencies[i] = f / factor / (factors != NULL ? factors[i] : 1.0f);
-    }
-}

@@ -90,12 +90,23 @@ static void fu_build(mlci_module *m, struct mlci_fused *f)
     }
     if (!mlci_tir_merge(&m->tir, "fused", parts, w->n, &out, 1, &merged))
         return;
-    f->program = mlci_tir_schedule(&m->tir, merged.program, MLCI_TARGET_CPU);
+    f->program = mlci_tir_schedule(&m->tir, merged.program, m->target);
     if (f->program == NULL
         || mlci_program_signature(&m->tir, f->program, &f->hash, &f->symbols) == NULL)
         return;
     memcpy(f->values, merged.values, sizeof f->values);
     memcpy(f->sources, merged.sources, sizeof f->sources);
+}
+
+/* Indices that grow too long when one is put into another: these programs are not
+ * merged, and nothing is wrong. */
+static void fu_forgive(mlci_module *m, struct mlci_fused *f)
+{
+    if (!m->dims.failed || m->dims.no_memory)
+        return;
+    m->dims.failed = false;
+    m->tir.status = MLC_OK;
+    f->program = NULL;
 }
 
 static struct mlci_fused *fu_lookup(mlci_module *m, const fu_wiring *w)
@@ -108,18 +119,38 @@ static struct mlci_fused *fu_lookup(mlci_module *m, const fu_wiring *w)
         return f;
     f = mlci_arena_new(m->arena, 1, sizeof *f);
     if (f == NULL) {
-        mlci_module_fail(m, MLC_ENOMEM, "out of memory: compiler");
+        mlci_tir_fail(&m->tir, MLC_ENOMEM, "out of memory: compiler");
         return NULL;
     }
     f->wiring = *w;
     fu_build(m, f);
-    if (m->tir.status != MLC_OK) {
-        m->status = m->tir.status;
+    fu_forgive(m, f);
+    if (m->tir.status != MLC_OK)
         return NULL;
-    }
     f->next = m->fused;
     m->fused = f;
     return f;
+}
+
+/* The attribute that a program's parameter stands for. */
+static float fu_scalar(const mlci_node *n, uint32_t param)
+{
+    uint32_t before = 0;
+
+    for (uint32_t i = 0; i < param; i++)
+        before += n->program->buffers[i].place == MLCI_SCALAR;
+    return before == 0 ? n->scale : n->factor;
+}
+
+/* The shape of stored blocks as their decoder sees them: rows, blocks, bytes. */
+static void fu_stored(mlci_module *m, const mlci_node *n, mlci_dim dims[MLCI_MAX_RANK])
+{
+    const mlci_format_info *f = &mlci_format_table[n->tensor->format];
+    int64_t columns = 0;
+
+    (void)mlci_dim_known(&m->dims, n->type.dims[1], &columns);
+    dims[1] = mlci_dim_const(&m->dims, columns / f->block_items);
+    dims[2] = mlci_dim_const(&m->dims, f->block_bytes);
 }
 
 /* The use's arguments: nodes for buffers, attributes for scalars, sizes. */
@@ -135,7 +166,8 @@ static bool fu_arguments(mlci_module *m, const struct mlci_fused *f, const uint3
         if (p->buffers[i].place == MLCI_SCALAR) {
             if (u->n_scalars == MLCI_USE_SCALARS)
                 return false;
-            u->scalars[u->n_scalars++] = m->nodes[nodes[f->sources[i] >> 8]].scale;
+            u->scalars[u->n_scalars++] = fu_scalar(&m->nodes[nodes[f->sources[i] >> 8]],
+                                                   f->sources[i] & 255);
             continue;
         }
         node = v >= FU_OUTSIDE ? outside[v - FU_OUTSIDE] : nodes[v - 1];
@@ -143,7 +175,7 @@ static bool fu_arguments(mlci_module *m, const struct mlci_fused *f, const uint3
             return false;
         memcpy(dims[u->n_data], m->nodes[node].type.dims, sizeof *dims);
         if (m->nodes[node].type.dtype == MLCI_DT_STORED)
-            dims[u->n_data][0] = UINT32_MAX;
+            fu_stored(m, &m->nodes[node], dims[u->n_data]);
         u->data[u->n_data++] = node;
     }
     u->n_sizes = f->symbols.n;
@@ -159,7 +191,7 @@ bool mlci_fuse(mlci_module *m, const uint32_t *nodes, uint32_t n, uint32_t resul
     fu_wiring w;
 
     memset(use, 0, sizeof *use);
-    if (n == 0 || n > MLCI_FUSE_NODES || m->status != MLC_OK
+    if (n == 0 || n > MLCI_FUSE_NODES || m->tir.status != MLC_OK
         || !fu_wire(m, nodes, n, result, &w, outside, &n_outside))
         return false;
     f = fu_lookup(m, &w);
@@ -169,9 +201,5 @@ bool mlci_fuse(mlci_module *m, const uint32_t *nodes, uint32_t n, uint32_t resul
     use->program = f->program;
     use->hash = f->hash;
     use->out = result;
-    if (fu_arguments(m, f, nodes, outside, use))
-        return true;
-    if (m->tir.status != MLC_OK)      /* not that there is none: out of memory      */
-        m->status = m->tir.status;
-    return false;
+    return fu_arguments(m, f, nodes, outside, use);
 }

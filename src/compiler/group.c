@@ -6,12 +6,6 @@
 
 #include <string.h>
 
-static bool gp_source(const mlci_node *n)
-{
-    return n->op == MLCI_OP_NONE || n->op == MLCI_OP_INPUT || n->op == MLCI_OP_WEIGHT
-        || n->op == MLCI_OP_VECTOR;
-}
-
 /* Would a and b, as one, need a value that is computed from their own?  Mark
  * every group outside that does, until nothing changes. */
 static bool gp_cycle(const mlci_module *m, uint32_t a, uint32_t b, uint8_t *marks)
@@ -44,6 +38,40 @@ static bool gp_cycle(const mlci_module *m, uint32_t a, uint32_t b, uint8_t *mark
     return false;
 }
 
+static bool gp_in(const mlci_module *m, uint32_t node, uint32_t a, uint32_t b)
+{
+    return m->nodes[node].group == a || m->nodes[node].group == b;
+}
+
+/* Is the value of a member of a or b wanted outside both? */
+static bool gp_leaves(const mlci_module *m, uint32_t node, uint32_t a, uint32_t b)
+{
+    uint32_t inside = 0;
+
+    for (uint32_t i = node + 1; i < m->n_nodes && inside < m->nodes[node].n_uses; i++)
+        for (int k = 0; k < MLCI_MAX_INPUTS; k++)
+            inside += m->nodes[i].inputs[k] == node && gp_in(m, i, a, b);
+    return node == m->result || inside < m->nodes[node].n_uses;
+}
+
+bool mlci_one_kernel(mlci_module *m, uint32_t x, uint32_t y)
+{
+    const uint32_t a = m->nodes[x].group, b = m->nodes[y].group;
+    const uint32_t first = a < b ? a : b;
+    const uint32_t end = m->nodes[a].last > m->nodes[b].last ? m->nodes[a].last : m->nodes[b].last;
+    uint32_t nodes[MLCI_FUSE_NODES], n = 0;
+    mlci_use use;
+
+    for (uint32_t i = first; i <= end; i++) {
+        if (!gp_in(m, i, a, b))
+            continue;
+        if (n == MLCI_FUSE_NODES || (i != end && gp_leaves(m, i, a, b)))
+            return false;
+        nodes[n++] = i;
+    }
+    return mlci_fuse(m, nodes, n, end, &use);
+}
+
 bool mlci_join(mlci_module *m, uint32_t x, uint32_t y)
 {
     uint32_t a = m->nodes[x].group, b = m->nodes[y].group;
@@ -52,6 +80,9 @@ bool mlci_join(mlci_module *m, uint32_t x, uint32_t y)
 
     if (a == b)
         return true;
+    /* Templates take more than one kernel can; without them that is the limit. */
+    if (m->target != MLCI_TARGET_CPU && !mlci_one_kernel(m, a, b))
+        return false;
     if (b < a) {
         uint32_t t = a;
 
@@ -60,7 +91,7 @@ bool mlci_join(mlci_module *m, uint32_t x, uint32_t y)
     }
     marks = mlci_new(m->arena->ctx, m->n_nodes, 1);
     if (marks == NULL) {
-        mlci_module_fail(m, MLC_ENOMEM, "out of memory: compiler");
+        mlci_tir_fail(&m->tir, MLC_ENOMEM, "out of memory: compiler");
         return false;
     }
     cycle = gp_cycle(m, a, b, marks);
@@ -94,9 +125,9 @@ mlc_status mlci_group_order(mlci_module *m, uint32_t *order, size_t *n)
 
     *n = 0;
     if (done == NULL || last == NULL)
-        return mlci_module_fail(m, MLC_ENOMEM, "out of memory: compiler");
+        return mlci_tir_fail(&m->tir, MLC_ENOMEM, "out of memory: compiler");
     for (uint32_t i = 1; i < m->n_nodes; i++) {
-        if (gp_source(&m->nodes[i])) {
+        if (mlci_source_node(&m->nodes[i])) {
             done[m->nodes[i].group] = 1;
             continue;
         }
@@ -123,7 +154,7 @@ mlc_status mlci_group_order(mlci_module *m, uint32_t *order, size_t *n)
             }
         }
         if (*n == before)
-            return mlci_module_fail(m, MLC_EINVAL, "groups depend on each other");
+            return mlci_tir_fail(&m->tir, MLC_EINVAL, "groups depend on each other");
     }
-    return m->status;
+    return m->tir.status;
 }

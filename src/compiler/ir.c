@@ -5,7 +5,6 @@
 #include "ir.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,34 +17,19 @@ const char *const mlci_op_names[MLCI_OP_COUNT] = {
 #undef X
 };
 
-mlc_status mlci_module_fail(mlci_module *m, mlc_status status, const char *fmt, ...)
-{
-    char text[240];
-    va_list ap;
-
-    if (m->status == MLC_OK) {
-        va_start(ap, fmt);
-        vsnprintf(text, sizeof text, fmt, ap);
-        va_end(ap);
-        m->status = mlci_fail(m->err, status, 0, "%s", text);
-    }
-    return m->status;
-}
-
-/* Append a node and deduce its type. */
-static uint32_t ir_add(mlci_module *m, const mlci_node *proto)
+uint32_t mlci_node_add(mlci_module *m, const mlci_node *proto)
 {
     mlci_node *n;
     uint32_t id = (uint32_t)m->n_nodes;
 
-    if (m->status != MLC_OK)
+    if (m->tir.status != MLC_OK)
         return 0;
     if (m->n_nodes == m->cap) {
         size_t cap = m->cap == 0 ? 1024 : m->cap * 2;
         mlci_node *more = mlci_arena_new(m->arena, cap, sizeof *more);
 
         if (more == NULL) {
-            mlci_module_fail(m, MLC_ENOMEM, "out of memory: graph");
+            mlci_tir_fail(&m->tir, MLC_ENOMEM, "out of memory: graph");
             return 0;
         }
         if (m->n_nodes > 0)
@@ -71,7 +55,7 @@ static uint32_t ir_input(mlci_module *m, const char *name, mlci_dim dim)
     n.type.dtype = MLCI_DT_I32;
     n.type.rank = 1;
     n.type.dims[0] = dim;
-    return ir_add(m, &n);
+    return mlci_node_add(m, &n);
 }
 
 mlc_status mlci_module_init(mlci_module *m, mlci_arena *arena,
@@ -82,18 +66,19 @@ mlc_status mlci_module_init(mlci_module *m, mlci_arena *arena,
     memset(m, 0, sizeof *m);
     m->arena = arena;
     m->config = config;
-    m->err = err;
+    m->n_ranks = 1;
+    m->synthetic = MLCI_Q4_0;
     mlci_dims_init(&m->dims, arena);
     m->tir = (mlci_tir){ arena, &m->dims, err, MLC_OK };
     m->n = mlci_dim_symbol(&m->dims, "n", IR_MAX_ROWS);
     m->r = mlci_dim_symbol(&m->dims, "r", IR_MAX_LOGITS);
-    (void)ir_add(m, &none);
+    (void)mlci_node_add(m, &none);
     m->tokens = ir_input(m, "tokens", m->n);
     m->positions = ir_input(m, "positions", m->n);
     m->logit_rows = ir_input(m, "logit_rows", m->r);
     if (m->dims.failed)
-        mlci_module_fail(m, MLC_ENOMEM, "out of memory: graph");
-    return m->status;
+        mlci_tir_fail(&m->tir, MLC_ENOMEM, "out of memory: graph");
+    return m->tir.status;
 }
 
 /* ---- weights ------------------------------------------------------------------ */
@@ -105,14 +90,14 @@ static const mlci_tensor *ir_tensor(mlci_module *m, const char *format, uint32_t
     int n = snprintf(text, sizeof text, format, layer);
     const mlci_tensor *t;
 
-    if (m->status != MLC_OK)
+    if (m->tir.status != MLC_OK)
         return NULL;
     t = m->config->synthetic ? NULL : mlci_config_tensor(m->config, text);
     *name = mlci_arena_copy(m->arena, text, n > 0 ? (size_t)n : 0);
     if (*name == NULL)
-        mlci_module_fail(m, MLC_ENOMEM, "out of memory: graph");
+        mlci_tir_fail(&m->tir, MLC_ENOMEM, "out of memory: graph");
     else if (t == NULL && !m->config->synthetic)
-        mlci_module_fail(m, MLC_EFORMAT, "tensor %s: missing", text);
+        mlci_tir_fail(&m->tir, MLC_EFORMAT, "tensor %s: missing", text);
     return t;
 }
 
@@ -122,9 +107,9 @@ static const mlci_tensor *ir_synthetic(mlci_module *m, uint32_t rank, uint64_t r
     mlci_tensor *t = mlci_arena_new(m->arena, 1, sizeof *t);
 
     if (t == NULL)
-        mlci_module_fail(m, MLC_ENOMEM, "out of memory: graph");
+        mlci_tir_fail(&m->tir, MLC_ENOMEM, "out of memory: graph");
     else
-        *t = (mlci_tensor){ .format = rank == 1 ? MLCI_F32 : MLCI_Q4_0, .rank = rank,
+        *t = (mlci_tensor){ .format = rank == 1 ? MLCI_F32 : m->synthetic, .rank = rank,
                             .dims = { rows, columns } };
     return t;
 }
@@ -144,13 +129,13 @@ static uint32_t ir_stored(mlci_module *m, const char *format, uint32_t layer,
     uint64_t want[2] = { rows, columns };
 
     n.tensor = ir_tensor(m, format, layer, &n.name);
-    if (m->config->synthetic && m->status == MLC_OK)
+    if (m->config->synthetic && m->tir.status == MLC_OK)
         n.tensor = ir_synthetic(m, rank, rows, columns);
-    if (m->status != MLC_OK)
+    if (m->tir.status != MLC_OK)
         return 0;
     if (n.tensor->rank != rank || n.tensor->dims[0] != rows
         || (rank == 2 && n.tensor->dims[1] != columns)) {
-        mlci_module_fail(m, MLC_EFORMAT, "tensor %s: shape is [%llu, %llu], expected "
+        mlci_tir_fail(&m->tir, MLC_EFORMAT, "tensor %s: shape is [%llu, %llu], expected "
                          "[%llu, %llu]", n.name,
                          (unsigned long long)n.tensor->dims[0],
                          (unsigned long long)n.tensor->dims[1],
@@ -161,7 +146,7 @@ static uint32_t ir_stored(mlci_module *m, const char *format, uint32_t layer,
     n.type.rank = rank;
     for (uint32_t i = 0; i < rank; i++)
         n.type.dims[i] = mlci_dim_const(&m->dims, (int64_t)want[i]);
-    return ir_add(m, &n);
+    return mlci_node_add(m, &n);
 }
 
 /* A tensor that is used twice (a tied head) is one weight and one decode. */
@@ -184,7 +169,7 @@ uint32_t mlci_weight(mlci_module *m, const char *name, uint32_t layer, uint64_t 
     n.inputs[0] = strchr(name, '%') == NULL ? ir_find_weight(m, name, layer) : 0;
     if (n.inputs[0] == 0)
         n.inputs[0] = ir_stored(m, name, layer, MLCI_OP_WEIGHT, 2, rows, columns);
-    return ir_add(m, &n);
+    return mlci_node_add(m, &n);
 }
 
 uint32_t mlci_vector(mlci_module *m, const char *name, uint32_t layer, uint64_t n)
@@ -198,7 +183,7 @@ static uint32_t ir_two(mlci_module *m, mlci_op op, uint32_t x, uint32_t y, float
 {
     mlci_node n = { .op = op, .inputs = { x, y }, .scale = scale };
 
-    return ir_add(m, &n);
+    return mlci_node_add(m, &n);
 }
 
 uint32_t mlci_embed(mlci_module *m, uint32_t ids, uint32_t table)
@@ -226,6 +211,18 @@ uint32_t mlci_mul_op(mlci_module *m, uint32_t x, uint32_t y)
     return ir_two(m, MLCI_OP_MUL, x, y, 0);
 }
 
+uint32_t mlci_binary(mlci_module *m, mlci_op op, uint32_t x, uint32_t y)
+{
+    return ir_two(m, op, x, y, 0);
+}
+
+uint32_t mlci_layer_norm(mlci_module *m, uint32_t x, uint32_t gain, uint32_t bias, float eps)
+{
+    mlci_node n = { .op = MLCI_OP_LAYER_NORM, .inputs = { x, gain, bias }, .scale = eps };
+
+    return mlci_node_add(m, &n);
+}
+
 uint32_t mlci_unary(mlci_module *m, mlci_op op, uint32_t x, float scale)
 {
     return ir_two(m, op, x, 0, scale);
@@ -238,26 +235,20 @@ uint32_t mlci_reshape(mlci_module *m, uint32_t x, uint32_t rank, const mlci_dim 
     n.type.dtype = MLCI_DT_F32;
     n.type.rank = rank;
     memcpy(n.type.dims, dims, rank * sizeof *dims);
-    return ir_add(m, &n);
+    return mlci_node_add(m, &n);
 }
 
 uint32_t mlci_rope_table(mlci_module *m, const mlci_rope *rope, uint32_t factors)
 {
-    mlci_node n = { .op = MLCI_OP_ROPE_TABLE, .inputs = { m->positions, 0 } };
-    mlci_node frequencies = { .op = MLCI_OP_VECTOR, .name = "rope.frequencies" };
+    mlci_node n = { .op = MLCI_OP_ROPE_FREQUENCIES, .scale = rope->base,
+                    .factor = rope->factor };
+    uint32_t f;
 
-    if (m->n_ropes == MLCI_MAX_ROPES) {
-        mlci_module_fail(m, MLC_EUNSUPPORTED, "more than %d rope tables", MLCI_MAX_ROPES);
-        return 0;
-    }
-    n.rope = m->n_ropes;
-    frequencies.rope = n.rope;
-    frequencies.type = (mlci_type){ MLCI_DT_F32, 1, { mlci_dim_const(&m->dims,
-                                                                     rope->dims / 2) } };
-    m->ropes[m->n_ropes] = *rope;
-    m->ropes[m->n_ropes++].factors = factors;
-    n.inputs[1] = ir_add(m, &frequencies);
-    return ir_add(m, &n);
+    n.type = (mlci_type){ MLCI_DT_F32, 1, { mlci_dim_const(&m->dims, rope->dims / 2) } };
+    f = mlci_node_add(m, &n);
+    if (factors != 0)
+        f = mlci_binary(m, MLCI_OP_DIV, f, factors);
+    return ir_two(m, MLCI_OP_ROPE_TABLE, m->positions, f, 0);
 }
 
 uint32_t mlci_rope_op(mlci_module *m, uint32_t x, uint32_t table, bool interleaved)
@@ -265,14 +256,14 @@ uint32_t mlci_rope_op(mlci_module *m, uint32_t x, uint32_t table, bool interleav
     mlci_node n = { .op = MLCI_OP_ROPE, .inputs = { x, table },
                     .interleaved = interleaved };
 
-    return ir_add(m, &n);
+    return mlci_node_add(m, &n);
 }
 
 uint32_t mlci_pool_add(mlci_module *m, uint32_t n_heads, uint32_t head_dim,
                        uint32_t window)
 {
     if (m->n_pools == MLCI_MAX_POOLS) {
-        mlci_module_fail(m, MLC_EUNSUPPORTED, "more than %d state pools", MLCI_MAX_POOLS);
+        mlci_tir_fail(&m->tir, MLC_EUNSUPPORTED, "more than %d state pools", MLCI_MAX_POOLS);
         return 0;
     }
     m->pools[m->n_pools] = (mlci_pool_info){ 0, n_heads, head_dim, window };
@@ -284,7 +275,7 @@ uint32_t mlci_kv_append(mlci_module *m, uint32_t k, uint32_t v, uint32_t pool)
     mlci_node n = { .op = MLCI_OP_KV_APPEND, .inputs = { k, v }, .pool = pool };
 
     n.layer = m->pools[pool].n_layers++;
-    return ir_add(m, &n);
+    return mlci_node_add(m, &n);
 }
 
 uint32_t mlci_attention(mlci_module *m, uint32_t q, uint32_t state, float scale)
@@ -294,7 +285,7 @@ uint32_t mlci_attention(mlci_module *m, uint32_t q, uint32_t state, float scale)
     n.pool = m->nodes[state].pool;
     n.layer = m->nodes[state].layer;
     n.window = m->pools[n.pool].window;
-    return ir_add(m, &n);
+    return mlci_node_add(m, &n);
 }
 
 uint32_t mlci_take(mlci_module *m, uint32_t x, uint32_t rows)
@@ -339,6 +330,12 @@ uint32_t mlci_flat(mlci_module *m, uint32_t x)
     mlci_dim dims[2] = { t->dims[0], mlci_dim_mul(&m->dims, t->dims[1], t->dims[2]) };
 
     return mlci_reshape(m, x, 2, dims);
+}
+
+bool mlci_source_node(const mlci_node *n)
+{
+    return n->op == MLCI_OP_NONE || n->op == MLCI_OP_INPUT || n->op == MLCI_OP_WEIGHT
+        || n->op == MLCI_OP_VECTOR || n->folded;
 }
 
 bool mlci_reads(const mlci_node *n, uint32_t node)

@@ -12,7 +12,7 @@
  * what is used outside is written to memory.  At first every node is its own
  * group.
  *
- * Errors are sticky: after the first one m->status is set and every call
+ * Errors are sticky: after the first one m->tir.status is set and every call
  * returns node 0, so a builder needs no checks.
  */
 #ifndef MLCI_IR_H
@@ -37,28 +37,42 @@ typedef struct mlci_type {
  *   embed       ids i32[n], table f32[V, D] -> f32[n, D]
  *   matmul      x f32[n, K], w f32[N, K] -> x w^T f32[n, N]
  *   rms_norm    x [.., D], gain f32[D]; over the last dim; attr eps
+ *   layer_norm  x [.., D], gain f32[D], bias f32[D]; likewise
  *   add, mul    same shape, or a vector over the last dim
- *   silu, gelu  gelu is the tanh form
+ *   sub, div    same shape
+ *   silu, gelu, relu, sigmoid   gelu is the tanh form
+ *   softmax     over the last dim
+ *   conv2d      x f32[B, C, H, W], filter f32[O, C, U, V] -> f32[B, O, H-U+1, W-V+1]
  *   scale       x * attr scale;  softcap  c tanh(x / c), c = attr scale
  *   reshape     same number of elements
- *   rope_table  positions i32[n], frequencies f32[D/2] (a vector without a tensor,
- *               made when weights are loaded) -> cos and sin f32[n, D]; attr rope
+ *   rope_frequencies -> f32[D/2]: base^(-2i/D) / factor; attr scale (the base), factor
+ *   rope_table  positions i32[n], frequencies f32[D/2] -> cos and sin f32[n, D]
  *   rope        x f32[n, H, D], table -> rotated; attr interleaved
  *   kv_append   k, v f32[n, H, D] into the pages of attr pool and layer -> state
  *   attention   q f32[n, H, D], state -> f32[n, H, D]; attr scale, window
  *   take        x f32[n, D], rows i32[r] -> f32[r, D]
+ *   all_reduce  x -> the sum of all ranks' x
+ *   all_gather  x [.., D'] -> [.., D], the ranks' parts side by side; attr slice
+ *
+ * The last two are put in by the shard pass.
  */
 #define MLCI_OPS(X)                                                            \
     X(NONE, "none", 0)           X(INPUT, "input", 0)                          \
     X(WEIGHT, "weight", 0)       X(VECTOR, "vector", 0)                        \
     X(DECODE, "decode", 1)       X(EMBED, "embed", 2)                          \
     X(MATMUL, "matmul", 2)       X(RMS_NORM, "rms_norm", 2)                    \
+    X(LAYER_NORM, "layer_norm", 3)                                             \
     X(ADD, "add", 2)             X(MUL, "mul", 2)                              \
+    X(SUB, "sub", 2)             X(DIV, "div", 2)                              \
     X(SILU, "silu", 1)           X(GELU, "gelu", 1)                            \
+    X(RELU, "relu", 1)           X(SIGMOID, "sigmoid", 1)                      \
+    X(SOFTMAX, "softmax", 1)     X(CONV2D, "conv2d", 2)                        \
     X(SCALE, "scale", 1)         X(SOFTCAP, "softcap", 1)                      \
-    X(RESHAPE, "reshape", 1)     X(ROPE_TABLE, "rope_table", 2)                \
+    X(RESHAPE, "reshape", 1)     X(ROPE_FREQUENCIES, "rope_frequencies", 0)    \
+    X(ROPE_TABLE, "rope_table", 2)                                             \
     X(ROPE, "rope", 2)           X(KV_APPEND, "kv_append", 2)                  \
-    X(ATTENTION, "attention", 2) X(TAKE, "take", 2)
+    X(ATTENTION, "attention", 2) X(TAKE, "take", 2)                            \
+    X(ALL_REDUCE, "all_reduce", 1) X(ALL_GATHER, "all_gather", 1)
 
 typedef enum mlci_op {
 #define X(name, text, inputs) MLCI_OP_##name,
@@ -71,6 +85,9 @@ extern const char *const mlci_op_names[MLCI_OP_COUNT];
 
 enum { MLCI_MAX_INPUTS = 4 };
 
+/* The part [begin, begin + n) of an axis that this rank has; n 0: all of it. */
+typedef struct mlci_slice { uint32_t axis, begin, n; } mlci_slice;
+
 typedef struct mlci_node {
     mlci_op     op;
     uint32_t    inputs[MLCI_MAX_INPUTS];   /* node numbers, 0 = none            */
@@ -79,11 +96,13 @@ typedef struct mlci_node {
     uint32_t    n_uses;
     mlci_type   type;
     /* attributes */
-    float       scale;          /* scale, softcap, rms_norm's eps, attention   */
+    float       scale, factor;  /* scale, softcap, eps of a norm, attention    */
     uint32_t    window;         /* attention: 0 = all                          */
     uint32_t    pool, layer;    /* kv_append, attention                        */
-    uint32_t    rope;           /* rope_table: index into m->ropes             */
     bool        interleaved;    /* rope: pairs (2i, 2i+1), else (i, i + D/2)   */
+    bool        folded;         /* computed once, when weights are loaded      */
+    mlci_slice  slice;          /* weight, vector: of the tensor's axes;
+                                   all_gather: of what it gives                */
     const mlci_tensor *tensor;  /* weight, vector                              */
     const char *name;           /* input, weight, vector                       */
     /* What it computes, once legalize has run; NULL for library calls (appends,
@@ -92,12 +111,10 @@ typedef struct mlci_node {
     mlci_pattern pattern;
 } mlci_node;
 
-/* One way of turning positions into angles: position * base^(-2i/dims) / factor,
- * each frequency divided by its factor if there is a vector of them. */
+/* One way of turning positions into angles: position * base^(-2i/dims) / factor. */
 typedef struct mlci_rope {
     uint32_t dims;
     float    base, factor;
-    uint32_t factors;           /* node of a vector, 0: none                   */
 } mlci_rope;
 
 /* Layers whose keys and values are kept equally long share a pool of pages. */
@@ -106,7 +123,7 @@ typedef struct mlci_pool_info {
     uint32_t window;            /* 0: everything is kept                       */
 } mlci_pool_info;
 
-enum { MLCI_MAX_POOLS = 4, MLCI_MAX_ROPES = 4 };
+enum { MLCI_MAX_POOLS = 4 };
 
 /* Values of a model's symbols for mlci_dim_at: nothing, n, r. */
 enum { MLCI_MODEL_VALUES = 3 };
@@ -119,27 +136,23 @@ typedef struct mlci_module {
     mlci_node         *nodes;   /* node 0 is none                              */
     size_t             n_nodes, cap;
     uint32_t           tokens, positions, logit_rows, result;
-    mlci_rope          ropes[MLCI_MAX_ROPES];
-    uint32_t           n_ropes;
     mlci_pool_info     pools[MLCI_MAX_POOLS];
     uint32_t           n_pools;
     uint32_t           vocab_size, width;
+    uint32_t           rank, n_ranks;   /* 0 of 1: nothing is shared out       */
+    mlci_target        target;
+    mlci_format        synthetic;   /* of matrices when there is no file       */
     mlci_tir           tir;     /* for programs: same arena, dims and errors   */
     mlci_library       library;
     struct mlci_fused *fused;   /* programs made of several nodes: fuse.c      */
     /* Is there a kernel of this signature?  NULL: of every one. */
     bool (*has_kernel)(const void *catalogue, uint64_t hash);
     const void        *catalogue;
-    mlc_status         status;
-    mlc_error         *err;
 } mlci_module;
 
 /* An empty module with its inputs.  config and arena outlive it. */
 mlc_status mlci_module_init(mlci_module *m, mlci_arena *arena,
                             const mlci_config *config, mlc_error *err);
-
-mlc_status mlci_module_fail(mlci_module *m, mlc_status status, const char *fmt, ...)
-    MLCI_PRINTF(3, 4);
 
 /* ---- building -------------------------------------------------------------- */
 
@@ -154,8 +167,11 @@ uint32_t mlci_matmul(mlci_module *m, uint32_t x, uint32_t w);
 uint32_t mlci_rms_norm(mlci_module *m, uint32_t x, uint32_t gain, float eps);
 uint32_t mlci_add_op(mlci_module *m, uint32_t x, uint32_t y);
 uint32_t mlci_mul_op(mlci_module *m, uint32_t x, uint32_t y);
+uint32_t mlci_binary(mlci_module *m, mlci_op op, uint32_t x, uint32_t y);
+uint32_t mlci_layer_norm(mlci_module *m, uint32_t x, uint32_t gain, uint32_t bias, float eps);
 uint32_t mlci_unary(mlci_module *m, mlci_op op, uint32_t x, float scale);
 uint32_t mlci_reshape(mlci_module *m, uint32_t x, uint32_t rank, const mlci_dim *dims);
+/* factors: a vector that divides each frequency, 0: none. */
 uint32_t mlci_rope_table(mlci_module *m, const mlci_rope *rope, uint32_t factors);
 uint32_t mlci_rope_op(mlci_module *m, uint32_t x, uint32_t table, bool interleaved);
 uint32_t mlci_pool_add(mlci_module *m, uint32_t n_heads, uint32_t head_dim,
@@ -180,6 +196,12 @@ mlc_status mlci_deduce(mlci_module *m, mlci_node *node);
 mlci_dim mlci_elements(mlci_module *m, const mlci_type *t);
 /* "f32[n, 64]"; a dim that is not known is "?". */
 void mlci_type_print(const mlci_dims *d, const mlci_type *t, char *buf, size_t cap);
+
+/* Nothing computes it in a step: an input, stored, or computed when weights are
+ * loaded. */
+bool mlci_source_node(const mlci_node *n);
+/* A copy of the node with inputs of its own as a new last node; its number. */
+uint32_t mlci_node_add(mlci_module *m, const mlci_node *proto);
 
 /* Does n read the node? */
 bool mlci_reads(const mlci_node *n, uint32_t node);

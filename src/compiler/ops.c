@@ -36,7 +36,7 @@ static mlc_status op_clash(mlci_module *m, const mlci_node *n, const mlci_type *
 
     mlci_type_print(&m->dims, a, x, sizeof x);
     mlci_type_print(&m->dims, b, y, sizeof y);
-    return mlci_module_fail(m, MLC_EFORMAT, "%s: operands %s and %s do not fit",
+    return mlci_tir_fail(&m->tir, MLC_EFORMAT, "%s: operands %s and %s do not fit",
                             mlci_op_names[n->op], x, y);
 }
 
@@ -67,7 +67,7 @@ static mlc_status op_given(mlci_module *m, mlci_node *n, const mlci_type *a,
                            const mlci_type *b)
 {
     (void)n, (void)a, (void)b;
-    return m->status;
+    return m->tir.status;
 }
 
 static mlc_status op_like_first(mlci_module *m, mlci_node *n, const mlci_type *a,
@@ -89,6 +89,47 @@ static mlc_status op_broadcast(mlci_module *m, mlci_node *n, const mlci_type *a,
         || (!vector && !op_same(a, b)))
         return op_clash(m, n, a, b);
     n->type = *a;
+    return MLC_OK;
+}
+
+static mlc_status op_equal(mlci_module *m, mlci_node *n, const mlci_type *a,
+                           const mlci_type *b)
+{
+    return a->dtype == MLCI_DT_F32 && op_same(a, b) ? op_broadcast(m, n, a, b)
+                                                    : op_clash(m, n, a, b);
+}
+
+static mlc_status op_layer_norm(mlci_module *m, mlci_node *n, const mlci_type *a,
+                                const mlci_type *b)
+{
+    const mlci_type *bias = &m->nodes[n->inputs[2]].type;
+
+    if (b->rank != 1 || a->rank < 2 || !op_same(b, bias))
+        return op_clash(m, n, a, bias);
+    return op_broadcast(m, n, a, b);
+}
+
+/* A map of C planes over an image of C planes: no padding, stride 1. */
+static mlc_status op_conv2d(mlci_module *m, mlci_node *n, const mlci_type *a,
+                            const mlci_type *b)
+{
+    mlci_dim one = mlci_dim_const(&m->dims, 1);
+
+    if (a->rank != 4 || b->rank != 4 || a->dims[1] != b->dims[1]
+        || a->dtype != MLCI_DT_F32 || b->dtype != MLCI_DT_F32)
+        return op_clash(m, n, a, b);
+    n->type = (mlci_type){ MLCI_DT_F32, 4, { a->dims[0], b->dims[0] } };
+    for (uint32_t k = 2; k < 4; k++)
+        n->type.dims[k] = mlci_dim_add(&m->dims, one,
+                                       mlci_dim_sub(&m->dims, a->dims[k], b->dims[k]));
+    return MLC_OK;
+}
+
+static mlc_status op_all_gather(mlci_module *m, mlci_node *n, const mlci_type *a,
+                                const mlci_type *b)
+{
+    if (a->dtype != MLCI_DT_F32 || a->rank == 0 || n->type.rank != a->rank)
+        return op_clash(m, n, a, b);
     return MLC_OK;
 }
 
@@ -142,13 +183,12 @@ static mlc_status op_reshape(mlci_module *m, mlci_node *n, const mlci_type *a,
 static mlc_status op_rope_table(mlci_module *m, mlci_node *n, const mlci_type *a,
                                 const mlci_type *b)
 {
-    uint32_t dims = m->ropes[n->rope].dims;
+    int64_t half = 0;
 
-    if (a->dtype != MLCI_DT_I32 || a->rank != 1 || dims == 0 || dims % 2 != 0
-        || (n->inputs[1] != 0
-            && (b->rank != 1 || b->dims[0] != mlci_dim_const(&m->dims, dims / 2))))
+    if (a->dtype != MLCI_DT_I32 || a->rank != 1 || b->rank != 1
+        || !mlci_dim_known(&m->dims, b->dims[0], &half) || half == 0)
         return op_clash(m, n, a, b);
-    n->type = op_f32(2, a->dims[0], mlci_dim_const(&m->dims, dims), 0);
+    n->type = op_f32(2, a->dims[0], mlci_dim_const(&m->dims, 2 * half), 0);
     return MLC_OK;
 }
 
@@ -213,14 +253,20 @@ static op_rule *const op_rules[MLCI_OP_COUNT] = {
     [MLCI_OP_RESHAPE] = op_reshape,       [MLCI_OP_ROPE_TABLE] = op_rope_table,
     [MLCI_OP_ROPE] = op_rope,             [MLCI_OP_KV_APPEND] = op_kv_append,
     [MLCI_OP_ATTENTION] = op_attention,   [MLCI_OP_TAKE] = op_take,
+    [MLCI_OP_LAYER_NORM] = op_layer_norm, [MLCI_OP_SUB] = op_equal,
+    [MLCI_OP_DIV] = op_equal,             [MLCI_OP_RELU] = op_like_first,
+    [MLCI_OP_SIGMOID] = op_like_first,    [MLCI_OP_SOFTMAX] = op_like_first,
+    [MLCI_OP_ROPE_FREQUENCIES] = op_given,
+    [MLCI_OP_CONV2D] = op_conv2d,         [MLCI_OP_ALL_REDUCE] = op_like_first,
+    [MLCI_OP_ALL_GATHER] = op_all_gather,
 };
 
 mlc_status mlci_deduce(mlci_module *m, mlci_node *n)
 {
-    if (m->status == MLC_OK)
+    if (m->tir.status == MLC_OK)
         op_rules[n->op](m, n, &m->nodes[n->inputs[0]].type,
                         &m->nodes[n->inputs[1]].type);
     if (m->dims.failed)
-        mlci_module_fail(m, MLC_ENOMEM, "%s: shape too complex", mlci_op_names[n->op]);
-    return m->status;
+        mlci_tir_fail(&m->tir, MLC_ENOMEM, "%s: shape too complex", mlci_op_names[n->op]);
+    return m->tir.status;
 }

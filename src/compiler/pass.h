@@ -35,7 +35,9 @@ typedef enum mlci_call_kind {
     MLCI_CALL_EMBED,       /* rows of a stored table, then a kernel on each    */
     MLCI_CALL_DECODE,      /* a whole matrix: only without the decode pass     */
     MLCI_CALL_APPEND,      /* library: keys and values to pages                */
-    MLCI_CALL_ATTENTION    /* library                                          */
+    MLCI_CALL_ATTENTION,   /* library                                          */
+    MLCI_CALL_REDUCE,      /* collective: sum over ranks                       */
+    MLCI_CALL_GATHER       /* collective: parts side by side                   */
 } mlci_call_kind;
 
 enum { MLCI_MAX_SEGMENTS = 4 };
@@ -72,6 +74,19 @@ typedef struct mlci_call {
     float    scale;
 } mlci_call;
 
+/* How a call is carried out, where there is a choice. */
+typedef enum mlci_way {
+    MLCI_WAY_ONLY, MLCI_WAY_ALONE, MLCI_WAY_SHARED, MLCI_WAY_CHUNKS, MLCI_WAY_TILES,
+    MLCI_WAY_COUNT
+} mlci_way;
+
+extern const char *const mlci_way_names[MLCI_WAY_COUNT];
+
+/* The way for a step of so many rows, by the table in pass_dispatch.c, and up to how
+ * many it holds. */
+mlci_way mlci_call_way(mlci_call_kind kind, mlci_target target, uint32_t rows,
+                       uint32_t *most_rows);
+
 /* Where a value lies.  Values are float32 or int32: four bytes an element. */
 typedef struct mlci_slot {
     uint32_t node;
@@ -80,6 +95,7 @@ typedef struct mlci_slot {
 } mlci_slot;
 
 typedef struct mlci_plan {
+    mlci_call **fused;     /* by group: what fuse_tir made of it, or NULL      */
     mlci_call *calls;
     size_t     n_calls;
     mlci_slot *slots;
@@ -107,6 +123,7 @@ mlc_status mlci_compile(mlci_module *m, const char *without, mlci_plan *plan,
                         mlci_trace_fn *trace, void *user);
 
 mlc_status mlci_pass_legalize(mlci_module *m, mlci_plan *plan);
+mlc_status mlci_pass_fold(mlci_module *m, mlci_plan *plan);
 mlc_status mlci_pass_common(mlci_module *m, mlci_plan *plan);
 mlc_status mlci_pass_dead(mlci_module *m, mlci_plan *plan);
 mlc_status mlci_pass_merge(mlci_module *m, mlci_plan *plan);
@@ -114,13 +131,22 @@ mlc_status mlci_pass_decode(mlci_module *m, mlci_plan *plan);
 mlc_status mlci_pass_prologue(mlci_module *m, mlci_plan *plan);
 mlc_status mlci_pass_epilogue(mlci_module *m, mlci_plan *plan);
 mlc_status mlci_pass_fuse_ops(mlci_module *m, mlci_plan *plan);
+mlc_status mlci_pass_fuse_tir(mlci_module *m, mlci_plan *plan);
 mlc_status mlci_pass_dispatch(mlci_module *m, mlci_plan *plan);
 mlc_status mlci_pass_memory(mlci_module *m, mlci_plan *plan);
 
-/* group.c: put two groups together if that leaves no cycle; false if not. */
+/* group.c: can the groups of the two nodes be one generated kernel? */
+bool mlci_one_kernel(mlci_module *m, uint32_t a, uint32_t b);
+/* Put two groups together if that leaves no cycle (and, on a GPU, one kernel); false if
+ * not. */
 bool mlci_join(mlci_module *m, uint32_t a, uint32_t b);
 /* The matmul of the node's group, 0 if it has none. */
 uint32_t mlci_group_matmul(const mlci_module *m, uint32_t node);
+/* call.c: the group whose last member is given as one call; false if it cannot be. */
+bool mlci_group_call(mlci_module *m, uint32_t last, mlci_call *call);
+/* pass_fold.c: the value of a folded node, from those of others; [n_nodes]. */
+mlc_status mlci_fold_compute(const mlci_module *m, mlc_context *ctx, uint32_t node,
+                             float *const *values, mlc_error *err);
 /* fuse.c: the nodes (in order of computation) as one kernel that gives result; false
  * if they cannot be one, or there is no such kernel. */
 bool mlci_fuse(mlci_module *m, const uint32_t *nodes, uint32_t n, uint32_t result,

@@ -14,7 +14,8 @@ static bool pc_same(const mlci_node *a, const mlci_node *b)
 {
     return a->op == b->op && a->program == b->program
         && memcmp(a->inputs, b->inputs, sizeof a->inputs) == 0
-        && memcmp(&a->scale, &b->scale, sizeof a->scale) == 0 && a->rope == b->rope
+        && memcmp(&a->scale, &b->scale, sizeof a->scale) == 0
+        && memcmp(&a->factor, &b->factor, sizeof a->factor) == 0
         && a->type.rank == b->type.rank
         && memcmp(a->type.dims, b->type.dims, a->type.rank * sizeof *a->type.dims) == 0;
 }
@@ -42,7 +43,7 @@ mlc_status mlci_pass_common(mlci_module *m, mlci_plan *plan)
         cap *= 2;
     table = mlci_new(m->arena->ctx, cap, sizeof *table);
     if (table == NULL)
-        return mlci_module_fail(m, MLC_ENOMEM, "out of memory: compiler");
+        return mlci_tir_fail(&m->tir, MLC_ENOMEM, "out of memory: compiler");
     for (uint32_t i = 1; i < m->n_nodes; i++) {
         const mlci_node *n = &m->nodes[i];
         size_t at;
@@ -58,5 +59,5 @@ mlc_status mlci_pass_common(mlci_module *m, mlci_plan *plan)
             pc_replace(m, i, table[at]);
     }
     mlci_delete(m->arena->ctx, table, cap, sizeof *table);
-    return m->status;
+    return m->tir.status;
 }

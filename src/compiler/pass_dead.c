@@ -21,7 +21,8 @@ mlc_status mlci_pass_dead(mlci_module *m, mlci_plan *plan)
         }
         n->op = MLCI_OP_NONE;
         n->program = NULL;
+        n->folded = false;
         n->pattern = MLCI_OPAQUE;
     }
-    return m->status;
+    return m->tir.status;
 }

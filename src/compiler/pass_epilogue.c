@@ -32,7 +32,7 @@ static bool pe_behind(const mlci_module *m, uint32_t node)
 mlc_status mlci_pass_epilogue(mlci_module *m, mlci_plan *plan)
 {
     (void)plan;
-    for (uint32_t i = 1; i < m->n_nodes && m->status == MLC_OK; i++) {
+    for (uint32_t i = 1; i < m->n_nodes && m->tir.status == MLC_OK; i++) {
         const mlci_node *n = &m->nodes[i];
         uint32_t from = 0;
         bool ok = pe_can_follow(n);
@@ -53,6 +53,11 @@ mlc_status mlci_pass_epilogue(mlci_module *m, mlci_plan *plan)
             && m->nodes[n->inputs[0]].group != m->nodes[n->inputs[1]].group)
             continue;
         (void)mlci_join(m, i, from);
+        /* The CPU's template has one list of products; a kernel may have several. */
+        for (int k = 0; k < MLCI_MAX_INPUTS && m->target != MLCI_TARGET_CPU; k++)
+            if (n->inputs[k] != 0 && n->inputs[k] != from && m->nodes[n->inputs[k]].n_uses == 1
+                && pe_behind(m, n->inputs[k]))
+                (void)mlci_join(m, i, n->inputs[k]);
     }
-    return m->status;
+    return m->tir.status;
 }

@@ -15,25 +15,10 @@ static bool pf_may(mlci_pattern producer, mlci_pattern consumer)
         && (producer < MLCI_REDUCTION || consumer <= MLCI_BROADCAST);
 }
 
-static bool pf_one_kernel(mlci_module *m, uint32_t from, uint32_t to)
-{
-    uint32_t nodes[MLCI_FUSE_NODES], n = 0;
-    mlci_use use;
-
-    for (uint32_t i = 1; i <= to; i++) {
-        if (m->nodes[i].group != m->nodes[from].group && m->nodes[i].group != m->nodes[to].group)
-            continue;
-        if (n == MLCI_FUSE_NODES)
-            return false;
-        nodes[n++] = i;
-    }
-    return mlci_fuse(m, nodes, n, to, &use);
-}
-
 mlc_status mlci_pass_fuse_ops(mlci_module *m, mlci_plan *plan)
 {
     (void)plan;
-    for (uint32_t i = 1; i < m->n_nodes && m->status == MLC_OK; i++) {
+    for (uint32_t i = 1; i < m->n_nodes && m->tir.status == MLC_OK; i++) {
         const mlci_node *n = &m->nodes[i];
 
         if (n->program == NULL || mlci_group_matmul(m, i) != 0 || n->op == MLCI_OP_RESHAPE)
@@ -48,9 +33,9 @@ mlc_status mlci_pass_fuse_ops(mlci_module *m, mlci_plan *plan)
             /* Rows are looked up by the device's own call, which scales them too. */
             if (p->op == MLCI_OP_EMBED ? n->pattern == MLCI_ELEMENTWISE
                                        : pf_may(p->pattern, n->pattern)
-                                         && pf_one_kernel(m, in, i))
+                                         && mlci_one_kernel(m, in, i))
                 (void)mlci_join(m, i, in);
         }
     }
-    return m->status;
+    return m->tir.status;
 }

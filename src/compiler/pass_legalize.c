@@ -3,8 +3,8 @@
  * pass_legalize.c - operators get the tensor programs that say what they compute,
  * from the library of definitions, and the patterns computed from these.
  *
- * Two operators have none: appends and attention work on pages, whose layout is
- * the device's; they are library calls from the start.
+ * Some have none: appends and attention work on pages, whose layout is the
+ * device's, collectives on other ranks; they are library calls from the start.
  */
 #include "pass.h"
 
@@ -30,12 +30,18 @@ static const char *pl_definition(const mlci_module *m, const mlci_node *n, char 
     case MLCI_OP_RMS_NORM:
         (*rank)--;
         return "rms_norm";
+    case MLCI_OP_LAYER_NORM: case MLCI_OP_SOFTMAX:
+        (*rank)--;
+        return mlci_op_names[n->op];
     case MLCI_OP_RESHAPE:
+        if (n->type.rank == 4 || m->nodes[n->inputs[0]].type.rank == 4)
+            return n->type.rank == 4 ? "planes" : "flat_planes";
         return n->type.rank == 3 ? "heads" : "flat";
     case MLCI_OP_ROPE:
         return n->interleaved ? "rope_pairs" : "rope";
     case MLCI_OP_NONE: case MLCI_OP_INPUT: case MLCI_OP_WEIGHT: case MLCI_OP_VECTOR:
-    case MLCI_OP_KV_APPEND: case MLCI_OP_ATTENTION:
+    case MLCI_OP_KV_APPEND: case MLCI_OP_ATTENTION: case MLCI_OP_ALL_REDUCE:
+    case MLCI_OP_ALL_GATHER:
         return NULL;
     default:
         return mlci_op_names[n->op];
@@ -48,8 +54,8 @@ mlc_status mlci_pass_legalize(mlci_module *m, mlci_plan *plan)
 
     (void)plan;
     if (m->library.t == NULL && mlci_library_init(&m->library, &m->tir) != MLC_OK)
-        return m->status = m->tir.status;
-    for (uint32_t i = 1; i < m->n_nodes && m->status == MLC_OK; i++) {
+        return m->tir.status;
+    for (uint32_t i = 1; i < m->n_nodes && m->tir.status == MLC_OK; i++) {
         mlci_node *n = &m->nodes[i];
         uint32_t rank;
         const char *what = pl_definition(m, n, name, &rank);
@@ -60,10 +66,10 @@ mlc_status mlci_pass_legalize(mlci_module *m, mlci_plan *plan)
             continue;
         p = mlci_library_find(&m->library, what, rank);
         if (p == NULL)
-            return mlci_module_fail(m, m->tir.status != MLC_OK ? m->tir.status : MLC_EINVAL,
+            return mlci_tir_fail(&m->tir, m->tir.status != MLC_OK ? m->tir.status : MLC_EINVAL,
                                     "operator %s has no definition", what);
         n->program = p;
         n->pattern = p->pattern;
     }
-    return m->status;
+    return m->tir.status;
 }

@@ -11,7 +11,7 @@
 mlc_status mlci_pass_merge(mlci_module *m, mlci_plan *plan)
 {
     (void)plan;
-    for (uint32_t i = 1; i < m->n_nodes && m->status == MLC_OK; i++) {
+    for (uint32_t i = 1; i < m->n_nodes && m->tir.status == MLC_OK; i++) {
         uint32_t members = 1;
 
         if (m->nodes[i].pattern != MLCI_OUT_FUSIBLE || m->nodes[i].group != i)
@@ -21,5 +21,5 @@ mlc_status mlci_pass_merge(mlci_module *m, mlci_plan *plan)
                 && m->nodes[k].inputs[0] == m->nodes[i].inputs[0] && mlci_join(m, i, k))
                 members++;
     }
-    return m->status;
+    return m->tir.status;
 }

@@ -26,7 +26,7 @@ static uint32_t pp_only_matmuls(const mlci_module *m, uint32_t node)
 mlc_status mlci_pass_prologue(mlci_module *m, mlci_plan *plan)
 {
     (void)plan;
-    for (uint32_t i = 1; i < m->n_nodes && m->status == MLC_OK; i++) {
+    for (uint32_t i = 1; i < m->n_nodes && m->tir.status == MLC_OK; i++) {
         const mlci_node *n = &m->nodes[i];
         uint32_t user = 0, from = n->inputs[0];
 
@@ -43,5 +43,5 @@ mlc_status mlci_pass_prologue(mlci_module *m, mlci_plan *plan)
             && mlci_group_matmul(m, from) == 0)
             (void)mlci_join(m, from, i);
     }
-    return m->status;
+    return m->tir.status;
 }

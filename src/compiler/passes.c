@@ -8,6 +8,7 @@
 
 const mlci_pass mlci_pass_table[] = {
     { "legalize", "operators get their tensor programs", false, mlci_pass_legalize },
+    { "fold", "what depends on constants alone is computed once", false, mlci_pass_fold },
     { "common", "what is computed twice is computed once", true, mlci_pass_common },
     { "dead", "what nobody needs is not computed", true, mlci_pass_dead },
     { "merge", "products of the same value become one", true, mlci_pass_merge },
@@ -15,6 +16,7 @@ const mlci_pass mlci_pass_table[] = {
     { "epilogue", "bias, residual, gate, rope and append after it", true, mlci_pass_epilogue },
     { "prologue", "row selection and norm before it", true, mlci_pass_prologue },
     { "fuse_ops", "what is left between products, by pattern", true, mlci_pass_fuse_ops },
+    { "fuse_tir", "the loops of a group become those of one call", true, mlci_pass_fuse_tir },
     { "dispatch", "groups become kernel calls", false, mlci_pass_dispatch },
     { "memory", "values get places", false, mlci_pass_memory },
 };
@@ -29,7 +31,7 @@ static mlc_status ps_verify(mlci_module *m, const mlci_pass *pass)
     size_t n;
 
     if (order == NULL)
-        return mlci_module_fail(m, MLC_ENOMEM, "out of memory: compiler");
+        return mlci_tir_fail(&m->tir, MLC_ENOMEM, "out of memory: compiler");
     for (uint32_t i = 1; i < m->n_nodes; i++) {
         const mlci_node *node = &m->nodes[i];
 
@@ -38,7 +40,7 @@ static mlc_status ps_verify(mlci_module *m, const mlci_pass *pass)
         for (int k = 0; k < MLCI_MAX_INPUTS; k++)
             ordered = ordered && node->inputs[k] < i;
         if (!ordered)
-            return mlci_module_fail(m, MLC_EINVAL, "pass %s left node %u in disorder",
+            return mlci_tir_fail(&m->tir, MLC_EINVAL, "pass %s left node %u in disorder",
                                     pass->name, i);
     }
     return mlci_group_order(m, order, &n);
@@ -60,15 +62,15 @@ mlc_status mlci_compile(mlci_module *m, const char *without, mlci_plan *plan,
     memset(plan, 0, sizeof *plan);
     if (trace != NULL)
         trace(user, NULL, m, plan);
-    for (size_t i = 0; i < mlci_pass_count && m->status == MLC_OK; i++) {
+    for (size_t i = 0; i < mlci_pass_count && m->tir.status == MLC_OK; i++) {
         const mlci_pass *p = &mlci_pass_table[i];
 
         if (p->optional && ps_listed(without, p->name))
             continue;
         if (p->run(m, plan) == MLC_OK)
             ps_verify(m, p);
-        if (trace != NULL && m->status == MLC_OK)
+        if (trace != NULL && m->tir.status == MLC_OK)
             trace(user, p, m, plan);
     }
-    return m->status;
+    return m->tir.status;
 }

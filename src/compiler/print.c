@@ -12,13 +12,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Sources are named where they are used. */
-static bool pr_source(const mlci_node *n)
-{
-    return n->op == MLCI_OP_NONE || n->op == MLCI_OP_INPUT || n->op == MLCI_OP_WEIGHT
-        || n->op == MLCI_OP_VECTOR;
-}
-
 static void pr_operand(const mlci_module *m, mlci_buf *b, uint32_t id)
 {
     const mlci_node *n = &m->nodes[id];
@@ -26,7 +19,7 @@ static void pr_operand(const mlci_module *m, mlci_buf *b, uint32_t id)
     if (n->op == MLCI_OP_WEIGHT)
         mlci_buf_format(b, "\"%s\":%s", n->name,
                         mlci_format_table[n->tensor->format].name);
-    else if (pr_source(n))
+    else if (n->op == MLCI_OP_INPUT || n->op == MLCI_OP_VECTOR)
         mlci_buf_format(b, n->op == MLCI_OP_INPUT ? "%s" : "\"%s\"", n->name);
     else
         mlci_buf_format(b, "%%%u", id);
@@ -44,7 +37,7 @@ static void pr_node(const mlci_module *m, mlci_buf *b, uint32_t id, const char *
     }
     mlci_buf_char(b, ')');
     switch (n->op) {
-    case MLCI_OP_RMS_NORM:
+    case MLCI_OP_RMS_NORM: case MLCI_OP_LAYER_NORM:
         mlci_buf_format(b, " {eps %g}", (double)n->scale);
         break;
     case MLCI_OP_SCALE: case MLCI_OP_SOFTCAP:
@@ -53,9 +46,11 @@ static void pr_node(const mlci_module *m, mlci_buf *b, uint32_t id, const char *
     case MLCI_OP_ROPE:
         mlci_buf_text(b, n->interleaved ? " {interleaved}" : " {halves}");
         break;
-    case MLCI_OP_ROPE_TABLE:
-        mlci_buf_format(b, " {base %g, factor %g}", (double)m->ropes[n->rope].base,
-                        (double)m->ropes[n->rope].factor);
+    case MLCI_OP_ROPE_FREQUENCIES:
+        mlci_buf_format(b, " {base %g, factor %g}", (double)n->scale, (double)n->factor);
+        break;
+    case MLCI_OP_ALL_GATHER:
+        mlci_buf_format(b, " {axis %u, from %u}", n->slice.axis, n->slice.begin);
         break;
     case MLCI_OP_KV_APPEND:
         mlci_buf_format(b, " {pool %u, layer %u}", n->pool, n->layer);
@@ -69,7 +64,7 @@ static void pr_node(const mlci_module *m, mlci_buf *b, uint32_t id, const char *
         break;
     }
     mlci_type_print(&m->dims, &n->type, type, sizeof type);
-    mlci_buf_format(b, "   %s\n", type);
+    mlci_buf_format(b, "   %s%s\n", type, n->folded ? "   # when weights are loaded" : "");
 }
 
 /* Computing members of the node's group, and whether this is the last. */
@@ -79,7 +74,7 @@ static uint32_t pr_group(const mlci_module *m, uint32_t id, bool *last)
 
     *last = true;
     for (uint32_t i = 1; i < m->n_nodes; i++)
-        if (m->nodes[i].group == m->nodes[id].group && !pr_source(&m->nodes[i])) {
+        if (m->nodes[i].group == m->nodes[id].group && !mlci_source_node(&m->nodes[i])) {
             count++;
             *last = *last && i <= id;
         }
@@ -97,7 +92,9 @@ void mlci_module_print(const mlci_module *m, mlci_buf *b)
         bool last;
         uint32_t count;
 
-        if (pr_source(&m->nodes[i]))
+        if (m->nodes[i].folded)
+            pr_node(m, b, i, "");
+        if (mlci_source_node(&m->nodes[i]))
             continue;
         count = pr_group(m, i, &last);
         if (count == 1)
@@ -106,7 +103,7 @@ void mlci_module_print(const mlci_module *m, mlci_buf *b)
             continue;
         mlci_buf_text(b, "{\n");
         for (uint32_t k = 1; k <= i; k++)
-            if (m->nodes[k].group == m->nodes[i].group && !pr_source(&m->nodes[k]))
+            if (m->nodes[k].group == m->nodes[i].group && !mlci_source_node(&m->nodes[k]))
                 pr_node(m, b, k, "  ");
         mlci_buf_text(b, "}\n");
     }

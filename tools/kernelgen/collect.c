@@ -10,23 +10,55 @@
 #include <stdlib.h>
 #include <string.h>
 
-void kg_want(kg_set *s, mlci_target target, const mlci_program *p, const char *name)
+static bool kg_has(const kg_set *s, mlci_target target, uint64_t hash)
 {
-    mlci_program *q = p != NULL ? mlci_tir_schedule(&s->t, p, target) : NULL;
-    kg_kernel k = { 0 };
-
-    if (q == NULL || mlci_program_signature(&s->t, q, &k.hash, NULL) == NULL)
-        return;
     for (size_t i = 0; i < s->n[target]; i++)
-        if (s->kernels[target][i].hash == k.hash)
-            return;
-    k.program = mlci_program_copy(&s->t, q, true, &k.symbols);
-    k.name = mlci_arena_copy(&s->arena, name, strlen(name));
-    if (k.program == NULL || k.name == NULL || s->n[target] == KG_MAX_KERNELS) {
+        if (s->kernels[target][i]->hash == hash)
+            return true;
+    return false;
+}
+
+/* A scheduled program of t's, read into a kernel of its own from its text. */
+static void kg_keep(kg_set *s, mlci_tir *t, mlci_target target, const mlci_program *q,
+                    uint64_t hash, const char *name)
+{
+    kg_kernel *k = mlci_arena_new(&s->arena, 1, sizeof *k);
+    const mlci_program *p;
+    mlci_lex x;
+    mlci_buf b;
+
+    if (kg_has(s, target, hash))
+        return;
+    if (k == NULL || s->n[target] == KG_MAX_KERNELS) {
         mlci_tir_fail(&s->t, MLC_ENOMEM, "out of memory: %s", name);
         return;
     }
+    mlci_arena_init(&k->arena, s->ctx, (size_t)1 << 24);
+    mlci_dims_init(&k->dims, &k->arena);
+    k->t = (mlci_tir){ &k->arena, &k->dims, &s->err, MLC_OK };
+    k->hash = hash;
+    k->name = mlci_arena_copy(&s->arena, name, strlen(name));
+    mlci_buf_init(&b, s->ctx, (size_t)1 << 20);
+    mlci_program_print(t, q, &b);
+    mlci_lex_begin(&x, &k->t, b.data, b.n);
+    mlci_lex_want(&x, "program");
+    p = mlci_program_parse(&x, 0);
+    p = p != NULL ? mlci_tir_schedule(&k->t, p, target) : NULL;   /* shares its axes */
+    k->program = p != NULL ? mlci_program_copy(&k->t, p, true, &k->symbols) : NULL;
+    mlci_buf_reset(&b);
     s->kernels[target][s->n[target]++] = k;
+    if (k->program == NULL || k->name == NULL)
+        s->t.status = MLC_ENOMEM;
+}
+
+/* The library's program for one target, if it can be scheduled. */
+static void kg_want(kg_set *s, mlci_target target, const mlci_program *p, const char *name)
+{
+    mlci_program *q = p != NULL ? mlci_tir_schedule(&s->t, p, target) : NULL;
+    uint64_t hash;
+
+    if (q != NULL && mlci_program_signature(&s->t, q, &hash, NULL) != NULL)
+        kg_keep(s, &s->t, target, q, hash, name);
 }
 
 /* Two programs, the first one's output the second one's input number `input`. */
@@ -54,9 +86,9 @@ typedef struct kg_model { bool all; mlci_tensor table; } kg_model;
 static bool kg_find(const void *impl, const char *key, size_t n, mlci_value *out)
 {
     static const struct { const char *end; uint64_t v; } table[] = {
-        { ".block_count", 6 }, { ".embedding_length", 64 }, { ".feed_forward_length", 128 },
+        { ".block_count", 6 }, { ".embedding_length", 256 }, { ".feed_forward_length", 512 },
         { ".attention.head_count", 4 }, { ".attention.head_count_kv", 2 },
-        { ".attention.key_length", 16 }, { ".attention.sliding_window", 32 },
+        { ".attention.key_length", 64 }, { ".attention.sliding_window", 32 },
     };
 
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
@@ -82,64 +114,77 @@ static const mlci_tensor *kg_tensor(const void *impl, const char *name, size_t n
     return m->all || table ? &m->table : NULL;
 }
 
-/* A kernel of a plan, read into the set from its text: modules have symbols of
- * their own. */
-static void kg_use(kg_set *s, const mlci_module *m, const mlci_use *u, const char *arch)
+static void kg_use(kg_set *s, mlci_module *m, const mlci_use *u, const char *arch)
 {
     char name[200];
     size_t n = (size_t)snprintf(name, sizeof name, "%s:", arch);
-    mlci_program *p;
-    mlci_lex x;
-    mlci_buf b;
 
     if (u->program == NULL)
         return;
     for (uint32_t i = 1; i <= u->out && n < sizeof name; i++)
         if (m->nodes[i].group == m->nodes[u->out].group && m->nodes[i].program != NULL)
             n += (size_t)snprintf(name + n, sizeof name - n, " %s", m->nodes[i].program->name);
-    mlci_buf_init(&b, s->ctx, (size_t)1 << 20);
-    mlci_program_print(&m->tir, u->program, &b);
-    mlci_lex_begin(&x, &s->t, b.data, b.n);
-    mlci_lex_want(&x, "program");
-    p = mlci_program_parse(&x, 0);
-    kg_want(s, MLCI_TARGET_CPU, p, name);
-    kg_want(s, MLCI_TARGET_GPU, p, name);
-    mlci_buf_reset(&b);
+    kg_keep(s, &m->tir, m->target, u->program, u->hash, name);
 }
 
-/* What the passes make of an architecture, whole and with each pass left out. */
-static void kg_architecture(kg_set *s, const char *arch, bool all, const char *without)
+/* What the passes make of an architecture on a target. */
+typedef struct kg_case {
+    const char *arch, *without;
+    mlci_target target;
+    mlci_format format;
+    bool        all;            /* every optional tensor                        */
+} kg_case;
+
+static void kg_architecture(kg_set *s, const kg_case *k)
 {
-    kg_model model = { all, { .format = MLCI_Q4_0, .rank = 2, .dims = { 96, 64 } } };
+    const char *arch = k->arch;
+    kg_model model = { k->all, { .format = k->format, .rank = 2, .dims = { 96, 256 } } };
     mlci_config config = { .impl = &model, .arch = { arch, strlen(arch) }, .find = kg_find,
                            .tensor = kg_tensor, .synthetic = true };
     mlci_module m;
     mlci_decoder d;
-    mlci_plan plan;
+    mlci_plan plan = { 0 };
+    mlci_arena arena;
 
-    if (mlci_module_init(&m, &s->arena, &config, &s->err) != MLC_OK
-        || mlci_model_build(&m, &d) != MLC_OK
-        || mlci_compile(&m, without, &plan, NULL, NULL) != MLC_OK) {
-        s->t.status = m.status;
-        return;
-    }
+    mlci_arena_init(&arena, s->ctx, (size_t)1 << 30);
+    (void)mlci_module_init(&m, &arena, &config, &s->err);
+    m.target = k->target;
+    m.synthetic = k->format;
+    if (mlci_model_build(&m, &d) != MLC_OK
+        || mlci_compile(&m, k->without, &plan, NULL, NULL) != MLC_OK)
+        s->t.status = m.tir.status;
     for (size_t i = 0; i < plan.n_calls && s->t.status == MLC_OK; i++) {
         kg_use(s, &m, &plan.calls[i].kernel, arch);
         for (uint32_t e = 0; e < plan.calls[i].n_epilogues; e++)
             kg_use(s, &m, &plan.calls[i].epilogues[e].use, arch);
     }
+    mlci_arena_reset(&arena);
 }
 
+/* On the CPU the templates decode: one format stands for all.  There each pass may be
+ * left out, for measuring. */
 static void kg_architectures(kg_set *s)
 {
-    const char *arch;
+    kg_case k = { .format = MLCI_Q4_0 };
 
-    for (size_t i = 0; (arch = mlci_model_arch(i)) != NULL; i++)
+    for (size_t i = 0; (k.arch = mlci_model_arch(i)) != NULL; i++)
         for (int all = 0; all < 2; all++) {
-            kg_architecture(s, arch, all, NULL);
-            for (size_t p = 0; p < mlci_pass_count; p++)
+            k.all = all;
+            k.target = MLCI_TARGET_CPU;
+            k.format = MLCI_Q4_0;
+            k.without = NULL;
+            kg_architecture(s, &k);
+            for (size_t p = 0; p < mlci_pass_count; p++) {
+                k.without = mlci_pass_table[p].name;
                 if (mlci_pass_table[p].optional)
-                    kg_architecture(s, arch, all, mlci_pass_table[p].name);
+                    kg_architecture(s, &k);
+            }
+            k.target = MLCI_TARGET_GPU;
+            k.without = NULL;
+            for (int f = 0; f < MLCI_FORMAT_COUNT; f++) {
+                k.format = (mlci_format)f;
+                kg_architecture(s, &k);
+            }
         }
 }
 

@@ -17,14 +17,11 @@ typedef struct kg_set {
     mlci_tir     t;
     mlci_library library;
     mlc_error    err;
-    kg_kernel    kernels[MLCI_TARGET_COUNT][KG_MAX_KERNELS];
+    kg_kernel   *kernels[MLCI_TARGET_COUNT][KG_MAX_KERNELS];
     size_t       n[MLCI_TARGET_COUNT];
 } kg_set;
 
 /* Fill the set; false and s->err if something is wrong. */
 bool kg_collect(kg_set *s, const char *definitions);
-
-/* The program for one target, if it can be scheduled and is not there yet. */
-void kg_want(kg_set *s, mlci_target target, const mlci_program *p, const char *name);
 
 #endif

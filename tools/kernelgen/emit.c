@@ -544,11 +544,11 @@ static void kg_emit_gpu(kg_writer *w)
     mlci_buf_text(w->out, "\n");
 }
 
-void kg_emit(mlci_tir *t, kg_language language, const kg_kernel *k, mlci_buf *out)
+void kg_emit(kg_language language, kg_kernel *k, mlci_buf *out)
 {
-    kg_writer w = { .t = t, .language = language, .k = k, .p = k->program, .out = out };
+    kg_writer w = { .t = &k->t, .language = language, .k = k, .p = k->program, .out = out };
 
-    w.tiled = mlci_program_tiled(t, k->program);
+    w.tiled = mlci_program_tiled(&k->t, k->program);
     if (language == KG_GLSL)
         kg_prelude(language, out);
     kg_line(&w, "/* %s */", k->name);

@@ -23,7 +23,11 @@ typedef enum kg_language { KG_C, KG_CUDA, KG_OPENCL, KG_GLSL, KG_LANGUAGES } kg_
 
 extern const char *const kg_suffixes[KG_LANGUAGES];
 
+/* One kernel, with sizes of its own: a set of all would have too many. */
 typedef struct kg_kernel {
+    mlci_arena          arena;
+    mlci_dims           dims;
+    mlci_tir            t;
     const mlci_program *program;      /* canonical copy of a scheduled program  */
     mlci_symbols        symbols;      /* its symbols, in the order of arguments */
     uint64_t            hash;
@@ -33,7 +37,7 @@ typedef struct kg_kernel {
 /* What every kernel file of the language begins with: helpers. */
 void kg_prelude(kg_language language, mlci_buf *out);
 /* The kernel as a function called k_<hash>; GLSL: a whole shader. */
-void kg_emit(mlci_tir *t, kg_language language, const kg_kernel *k, mlci_buf *out);
+void kg_emit(kg_language language, kg_kernel *k, mlci_buf *out);
 
 /* ---- inside --------------------------------------------------------------------------- */
 

@@ -35,7 +35,7 @@ static void write_file(const char *folder, const char *name, const mlci_buf *b)
 
 static int by_hash(const void *a, const void *b)
 {
-    const kg_kernel *x = a, *y = b;
+    const kg_kernel *x = *(kg_kernel *const *)a, *y = *(kg_kernel *const *)b;
 
     return x->hash < y->hash ? -1 : x->hash > y->hash;
 }
@@ -48,10 +48,10 @@ static void write_c(kg_set *s, const char *out)
     mlci_buf_text(&b, "/* Made by tools/kernelgen: do not edit. */\n");
     kg_prelude(KG_C, &b);
     for (size_t i = 0; i < s->n[MLCI_TARGET_CPU]; i++)
-        kg_emit(&s->t, KG_C, &s->kernels[MLCI_TARGET_CPU][i], &b);
+        kg_emit(KG_C, s->kernels[MLCI_TARGET_CPU][i], &b);
     mlci_buf_text(&b, "static const mlci_gen_entry kg_entries[] = {\n");
     for (size_t i = 0; i < s->n[MLCI_TARGET_CPU]; i++) {
-        const kg_kernel *k = &s->kernels[MLCI_TARGET_CPU][i];
+        const kg_kernel *k = s->kernels[MLCI_TARGET_CPU][i];
 
         mlci_buf_format(&b, "    { 0x%016llxu, k_%016llx, \"%s\" },\n",
                         (unsigned long long)k->hash, (unsigned long long)k->hash, k->name);
@@ -73,15 +73,15 @@ static void write_gpu(kg_set *s, const char *out)
         mlci_buf_clear(&b);
         kg_prelude(one_file[l], &b);
         for (size_t i = 0; i < s->n[MLCI_TARGET_GPU]; i++)
-            kg_emit(&s->t, one_file[l], &s->kernels[MLCI_TARGET_GPU][i], &b);
+            kg_emit(one_file[l], s->kernels[MLCI_TARGET_GPU][i], &b);
         snprintf(name, sizeof name, "kernels%s", kg_suffixes[one_file[l]]);
         write_file(out, name, &b);
     }
     for (size_t i = 0; i < s->n[MLCI_TARGET_GPU]; i++) {
-        const kg_kernel *k = &s->kernels[MLCI_TARGET_GPU][i];
+        kg_kernel *k = s->kernels[MLCI_TARGET_GPU][i];
 
         mlci_buf_clear(&b);
-        kg_emit(&s->t, KG_GLSL, k, &b);
+        kg_emit(KG_GLSL, k, &b);
         snprintf(name, sizeof name, "k_%016llx.comp", (unsigned long long)k->hash);
         write_file(out, name, &b);
     }
@@ -96,20 +96,20 @@ static void write_lists(kg_set *s, const char *out)
     for (int target = 0; target < MLCI_TARGET_COUNT; target++)
         for (size_t i = 0; i < s->n[target]; i++)
             mlci_buf_format(&b, "%s %016llx %s\n", target == MLCI_TARGET_CPU ? "cpu" : "gpu",
-                            (unsigned long long)s->kernels[target][i].hash,
-                            s->kernels[target][i].name);
+                            (unsigned long long)s->kernels[target][i]->hash,
+                            s->kernels[target][i]->name);
     write_file(out, "catalogue.txt", &b);
     for (int target = 0; target < MLCI_TARGET_COUNT; target++) {
         mlci_buf_clear(&b);
         for (size_t i = 0; i < s->n[target]; i++) {
-            mlci_program p = *s->kernels[target][i].program;
+            mlci_program p = *s->kernels[target][i]->program;
             char name[32];
 
             snprintf(name, sizeof name, "k_%016llx",
-                     (unsigned long long)s->kernels[target][i].hash);
+                     (unsigned long long)s->kernels[target][i]->hash);
             p.name = name;
-            mlci_buf_format(&b, "# %s\n", s->kernels[target][i].name);
-            mlci_program_print(&s->t, &p, &b);
+            mlci_buf_format(&b, "# %s\n", s->kernels[target][i]->name);
+            mlci_program_print(&s->kernels[target][i]->t, &p, &b);
         }
         write_file(out, target == MLCI_TARGET_CPU ? "cpu.tir" : "gpu.tir", &b);
     }
@@ -129,7 +129,9 @@ int main(int argc, char **argv)
     write_c(&s, argv[1]);
     write_gpu(&s, argv[1]);
     write_lists(&s, argv[1]);
-    if (s.t.status != MLC_OK)
-        fail(s.err.text);
+    for (int target = 0; target < MLCI_TARGET_COUNT; target++)
+        for (size_t i = 0; i < s.n[target]; i++)
+            if (s.kernels[target][i]->t.status != MLC_OK)
+                fail(s.err.text);
     return 0;
 }

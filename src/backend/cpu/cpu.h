@@ -42,7 +42,6 @@ struct mlci_weights {
     cpu_weight        *nodes;          /* [module->n_nodes]                    */
     uint8_t           *blob;           /* all panels and vectors               */
     size_t             blob_bytes;
-    float             *frequencies[MLCI_MAX_ROPES];
 };
 
 /* A generated kernel, its arguments filled in but for ranges and tiles. */
@@ -116,10 +115,6 @@ mlc_status cpu_uses_open(mlci_executor *p, mlc_error *err);
 void       cpu_uses_close(mlci_executor *p);
 void       cpu_uses_begin(mlci_executor *p, const mlci_step *step);
 
-/* Attention in chunks is for few rows: steps of at most this many use it, and
- * programs have room for their parts. */
-enum { CPU_CHUNKED_ROWS = 4 };
-
 /* Panels of each product that are computed before their epilogue: heads must be
  * whole. */
 uint32_t cpu_unit_panels(const mlci_epilogue *e);
@@ -154,8 +149,12 @@ static inline float *cpu_value(const cpu_job *j, uint32_t node)
 static inline uint32_t cpu_rows_of(const cpu_job *j, uint32_t node)
 {
     const mlci_module *m = j->p->weights->module;
+    const mlci_dim rows = m->nodes[node].type.dims[0];
+    int64_t n = 0;
 
-    return m->nodes[node].type.dims[0] == m->r ? j->step->n_logits : j->step->n_rows;
+    if (mlci_dim_known(&m->dims, rows, &n))
+        return (uint32_t)n;
+    return rows == m->r ? j->step->n_logits : j->step->n_rows;
 }
 
 /* Values of one row of the node. */

@@ -144,6 +144,8 @@ static void pg_lay_out(mlci_executor *p, pg_cutter *c, const size_t *offsets,
     const mlci_weights *w = p->weights;
     pg_needs need = pg_measure(w);
     uint8_t *values = pg_cut(c, values_bytes);
+    uint32_t chunked, alone;      /* most rows that attention cuts so, that threads
+                                     prepare for themselves */
 
     if (values != NULL)
         for (uint32_t i = 1; i < w->module->n_nodes; i++)
@@ -152,8 +154,10 @@ static void pg_lay_out(mlci_executor *p, pg_cutter *c, const size_t *offsets,
     p->result = p->values[w->module->result];
     pg_cut_acts(c, &p->acts, p->bounds.rows, need.columns, need.floats);
     p->max_chunks = (uint32_t)(p->bounds.kv_tokens / MLCI_ATT_CHUNK + 2);
-    p->parts = pg_cut(c, CPU_CHUNKED_ROWS * need.heads * p->max_chunks * sizeof *p->parts);
-    p->part_acc = pg_cut(c, CPU_CHUNKED_ROWS * need.heads * p->max_chunks
+    (void)mlci_call_way(MLCI_CALL_ATTENTION, MLCI_TARGET_CPU, 1, &chunked);
+    (void)mlci_call_way(MLCI_CALL_MATMUL, MLCI_TARGET_CPU, 1, &alone);
+    p->parts = pg_cut(c, chunked * need.heads * p->max_chunks * sizeof *p->parts);
+    p->part_acc = pg_cut(c, chunked * need.heads * p->max_chunks
                             * mlci_att_padded(need.head_dim) * sizeof(float));
     for (uint32_t t = 0; t < p->n_threads; t++) {
         cpu_thread *th = &p->threads[t];
@@ -163,7 +167,7 @@ static void pg_lay_out(mlci_executor *p, pg_cutter *c, const size_t *offsets,
         th->tile = pg_cut(c, mlci_mul(p->bounds.rows, need.tile) * sizeof(float));
         th->heads = pg_cut(c, mlci_mul(p->bounds.rows, need.tile) * sizeof(float));
         th->row = pg_cut(c, mlci_round_up(need.row, 64) * sizeof(float));
-        pg_cut_acts(c, &th->acts, 2, need.columns, need.floats);
+        pg_cut_acts(c, &th->acts, alone, need.columns, need.floats);
     }
 }
 

@@ -14,8 +14,6 @@
 
 #include <string.h>
 
-enum { RM_ALONE = 2 };   /* rows up to which threads prepare for themselves */
-
 /* ---- before ------------------------------------------------------------------------- */
 
 static uint32_t rm_forms(const cpu_job *j, uint32_t n)
@@ -70,8 +68,9 @@ static const mlci_acts *rm_before(const cpu_job *j, uint32_t n)
     uint32_t forms = rm_forms(j, n);
     const mlci_acts *a = &j->p->threads[j->thread].acts;
     size_t begin, end;
+    uint32_t most;
 
-    if (n <= RM_ALONE) {
+    if (mlci_call_way(MLCI_CALL_MATMUL, MLCI_TARGET_CPU, n, &most) == MLCI_WAY_ALONE) {
         for (uint32_t t = 0; t < n; t++)
             rm_prepare(j, a, t, forms);
         return a;

@@ -155,9 +155,10 @@ void cpu_run_attention(const cpu_job *j)
 {
     rw_attention a = rw_setup(j);
     const uint32_t kv_heads = a.args.kv.n_heads, group = a.args.group;
-    uint32_t per_tile = (uint32_t)mlci_max(1, MLCI_ATT_QUERIES / group), task = 0;
+    uint32_t per_tile = (uint32_t)mlci_max(1, MLCI_ATT_QUERIES / group), task = 0, most;
 
-    if (a.n_rows <= CPU_CHUNKED_ROWS && a.n_chunks > 1 && a.n_chunks <= j->p->max_chunks) {
+    if (mlci_call_way(MLCI_CALL_ATTENTION, MLCI_TARGET_CPU, a.n_rows, &most) == MLCI_WAY_CHUNKS
+        && a.n_chunks > 1 && a.n_chunks <= j->p->max_chunks) {
         rw_chunked(j, &a);
         return;
     }

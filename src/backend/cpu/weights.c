@@ -53,29 +53,59 @@ static mlc_status we_progress(we_reader *r, uint64_t n, mlc_error *err)
     return st == MLC_OK ? st : mlci_fail(err, st, 0, "loading was stopped");
 }
 
-static mlc_status we_matrix(we_reader *r, const mlci_tensor *t, cpu_weight *w,
+/* Where this rank's part of a stored tensor is in the file. */
+typedef struct we_part {
+    uint64_t offset;          /* of its first row                               */
+    size_t   row_bytes, skip; /* of a whole row; before the part's columns      */
+    uint32_t rows, columns;
+} we_part;
+
+static we_part we_part_of(const mlci_node *n)
+{
+    const mlci_tensor *t = n->tensor;
+    const mlci_format_info *f = &mlci_format_table[t->format];
+    we_part p = { .offset = t->offset, .rows = (uint32_t)t->dims[0],
+                  .columns = t->rank == 2 ? (uint32_t)t->dims[1] : 1,
+                  .row_bytes = (size_t)(t->n_bytes / t->dims[0]) };
+
+    if (n->slice.n == 0)
+        return p;
+    if (n->slice.axis == 1) {
+        p.columns = n->slice.n;
+        p.skip = n->slice.begin / f->block_items * f->block_bytes;
+    } else if (t->rank == 2) {
+        p.rows = n->slice.n;
+        p.offset += (uint64_t)n->slice.begin * p.row_bytes;
+    } else {
+        p.rows = n->slice.n;
+        p.offset += (uint64_t)n->slice.begin / f->block_items * f->block_bytes;
+    }
+    return p;
+}
+
+static mlc_status we_matrix(we_reader *r, const mlci_node *node, cpu_weight *w,
                             uint8_t *out, mlc_error *err)
 {
     const mlci_source *s = r->load->source;
-    size_t row_bytes = (size_t)(t->n_bytes / t->dims[0]);
-    size_t panel_rows = row_bytes * MLCI_PANEL_ROWS;
+    const we_part part = we_part_of(node);
+    size_t panel_rows = part.row_bytes * MLCI_PANEL_ROWS;
     uint32_t step = (uint32_t)mlci_max(1, WE_PIECE / panel_rows);
     mlc_status st = MLC_OK;
 
     w->packed.data = out;
     for (uint32_t p = 0; p < w->packed.n_panels && st == MLC_OK; p += step) {
         uint32_t end = (uint32_t)mlci_min(p + step, w->packed.n_panels);
-        uint64_t from = t->offset + (uint64_t)p * panel_rows;
-        uint64_t rest = t->offset + t->n_bytes - from;
-        size_t n = (size_t)(rest < (uint64_t)(end - p) * panel_rows
-                            ? rest : (uint64_t)(end - p) * panel_rows);
-        we_piece piece = { &w->packed, t->format, r->buffer, row_bytes, p, end,
+        uint64_t from = part.offset + (uint64_t)p * panel_rows;
+        size_t rows = mlci_min((end - p) * MLCI_PANEL_ROWS, part.rows - p * MLCI_PANEL_ROWS);
+        size_t n = rows * part.row_bytes;
+        we_piece piece = { &w->packed, node->tensor->format, r->buffer, part.row_bytes, p, end,
                            out + p * w->packed.panel_bytes };
 
         if (s->data != NULL)
             piece.blocks = s->data + from;
         else
             st = mlci_source_read(s, from, r->buffer, n, err);
+        piece.blocks += part.skip;
         if (st == MLC_OK) {
             mlci_pool_run(r->load->ctx->pool, we_pack, &piece);
             mlci_source_release(s, from, n);
@@ -99,24 +129,27 @@ static mlc_status we_rows(we_reader *r, const mlci_tensor *t, cpu_weight *w,
     return st == MLC_OK ? we_progress(r, t->n_bytes, err) : st;
 }
 
-static mlc_status we_vector(we_reader *r, const mlci_tensor *t, cpu_weight *w, float *out,
+static mlc_status we_vector(we_reader *r, const mlci_node *node, cpu_weight *w, float *out,
                             mlc_error *err)
 {
     const mlci_source *s = r->load->source;
+    const mlci_format f = node->tensor->format;
+    const we_part part = we_part_of(node);
+    const size_t n_bytes = part.rows / mlci_format_table[f].block_items
+                         * mlci_format_table[f].block_bytes;
     mlc_status st = MLC_OK;
 
     w->vector = out;
     if (s->data != NULL) {
-        mlci_blocks_decode(t->format, s->data + t->offset, (size_t)t->dims[0], out);
-        return we_progress(r, t->n_bytes, err);
+        mlci_blocks_decode(f, s->data + part.offset, part.rows, out);
+        return we_progress(r, n_bytes, err);
     }
-    if (t->n_bytes > r->buffer_bytes)
-        return mlci_fail(err, MLC_EUNSUPPORTED, 0, "vector of %llu values",
-                         (unsigned long long)t->dims[0]);
-    st = mlci_source_read(s, t->offset, r->buffer, (size_t)t->n_bytes, err);
+    if (n_bytes > r->buffer_bytes)
+        return mlci_fail(err, MLC_EUNSUPPORTED, 0, "vector of %u values", part.rows);
+    st = mlci_source_read(s, part.offset, r->buffer, n_bytes, err);
     if (st == MLC_OK) {
-        mlci_blocks_decode(t->format, r->buffer, (size_t)t->dims[0], out);
-        st = we_progress(r, t->n_bytes, err);
+        mlci_blocks_decode(f, r->buffer, part.rows, out);
+        st = we_progress(r, n_bytes, err);
     }
     return st;
 }
@@ -137,16 +170,27 @@ static void we_find_products(const mlci_weights *w, uint8_t *multiplied)
     }
 }
 
+static size_t we_folded_bytes(const mlci_module *m, uint32_t node)
+{
+    const mlci_type *t = &m->nodes[node].type;
+    size_t n = sizeof(float);
+    int64_t d = 0;
+
+    for (uint32_t i = 0; i < t->rank; i++)
+        if (mlci_dim_known(&m->dims, t->dims[i], &d))
+            n *= (size_t)d;
+    return mlci_round_up(n, 64);
+}
+
 static size_t we_size(const mlci_load *load, const mlci_node *n, cpu_weight *w,
                       bool multiplied)
 {
-    if (n->tensor == NULL)      /* rope frequencies are made, not read          */
-        return 0;
+    const we_part part = we_part_of(n);
+
     if (n->op == MLCI_OP_VECTOR)
-        return mlci_round_up((size_t)n->tensor->dims[0] * sizeof(float), 64);
+        return mlci_round_up(part.rows * sizeof(float), 64);
     if (multiplied) {
-        mlci_packed_shape(&w->packed, n->tensor->format, (uint32_t)n->tensor->dims[0],
-                          (uint32_t)n->tensor->dims[1]);
+        mlci_packed_shape(&w->packed, n->tensor->format, part.rows, part.columns);
         return mlci_round_up(mlci_packed_bytes(&w->packed), 64);
     }
     return load->source->data != NULL ? 0 : mlci_round_up((size_t)n->tensor->n_bytes, 64);
@@ -160,6 +204,25 @@ static mlc_status we_check(const mlci_node *n, mlc_error *err)
     return MLC_OK;
 }
 
+/* What depends on vectors alone, in order of computation. */
+static mlc_status we_fold(mlci_weights *w, uint8_t *out, mlc_error *err)
+{
+    const mlci_module *m = w->module;
+    float **values = mlci_new(w->ctx, m->n_nodes, sizeof *values);
+    mlc_status st = values == NULL ? mlci_nomem(err, "weights") : MLC_OK;
+
+    for (uint32_t i = 1; i < m->n_nodes && st == MLC_OK; i++) {
+        values[i] = (float *)(uintptr_t)w->nodes[i].vector;
+        if (!m->nodes[i].folded)
+            continue;
+        w->nodes[i].vector = values[i] = (float *)(void *)out;
+        out += we_folded_bytes(m, i);
+        st = mlci_fold_compute(m, w->ctx, i, values, err);
+    }
+    mlci_delete(w->ctx, values, m->n_nodes, sizeof *values);
+    return st;
+}
+
 static mlc_status we_fill(mlci_weights *w, we_reader *r, const uint8_t *multiplied,
                           mlc_error *err)
 {
@@ -170,37 +233,17 @@ static mlc_status we_fill(mlci_weights *w, we_reader *r, const uint8_t *multipli
         const mlci_node *n = &w->module->nodes[i];
         cpu_weight *c = &w->nodes[i];
 
-        if ((n->op != MLCI_OP_WEIGHT && n->op != MLCI_OP_VECTOR) || n->tensor == NULL)
+        if (n->op != MLCI_OP_WEIGHT && n->op != MLCI_OP_VECTOR)
             continue;
         if (n->op == MLCI_OP_VECTOR)
-            st = we_vector(r, n->tensor, c, (float *)(void *)out, err);
+            st = we_vector(r, n, c, (float *)(void *)out, err);
         else if (multiplied[i])
-            st = we_matrix(r, n->tensor, c, out, err);
+            st = we_matrix(r, n, c, out, err);
         else
             st = we_rows(r, n->tensor, c, out, err);
         out += we_size(r->load, n, &(cpu_weight){ 0 }, multiplied[i]);
     }
-    return st;
-}
-
-static mlc_status we_frequencies(mlci_weights *w, mlc_error *err)
-{
-    for (uint32_t i = 1; i < w->module->n_nodes; i++) {
-        const mlci_node *n = &w->module->nodes[i];
-        const mlci_rope *rope = &w->module->ropes[n->rope];
-        float *f;
-
-        if (n->op != MLCI_OP_ROPE_TABLE)
-            continue;
-        f = mlci_new(w->ctx, rope->dims / 2, sizeof *f);
-        if (f == NULL)
-            return mlci_nomem(err, "rope frequencies");
-        mlci_rope_frequencies(rope->base, rope->factor, rope->dims,
-                              w->nodes[rope->factors].vector, f);
-        w->frequencies[n->rope] = f;
-        w->nodes[n->inputs[1]].vector = f;
-    }
-    return MLC_OK;
+    return st == MLC_OK ? we_fold(w, out, err) : st;
 }
 
 static mlc_status we_load(mlci_weights *w, const mlci_load *load, uint8_t *multiplied,
@@ -213,7 +256,9 @@ static mlc_status we_load(mlci_weights *w, const mlci_load *load, uint8_t *multi
     for (uint32_t i = 1; i < w->module->n_nodes && st == MLC_OK; i++) {
         const mlci_node *n = &w->module->nodes[i];
 
-        if ((n->op != MLCI_OP_WEIGHT && n->op != MLCI_OP_VECTOR) || n->tensor == NULL)
+        if (n->folded)
+            w->blob_bytes += we_folded_bytes(w->module, i);
+        if (n->op != MLCI_OP_WEIGHT && n->op != MLCI_OP_VECTOR)
             continue;
         st = we_check(n, err);
         r.total += n->tensor->n_bytes;
@@ -237,17 +282,13 @@ static mlc_status we_load(mlci_weights *w, const mlci_load *load, uint8_t *multi
     }
     st = we_fill(w, &r, multiplied, err);
     mlci_delete(w->ctx, r.buffer, r.buffer_bytes, 1);
-    return st == MLC_OK ? we_frequencies(w, err) : st;
+    return st;
 }
 
 static void we_close(mlci_weights *w)
 {
     if (w == NULL)
         return;
-    for (uint32_t i = 0; i < MLCI_MAX_ROPES; i++)
-        if (w->frequencies[i] != NULL)
-            mlci_delete(w->ctx, w->frequencies[i], w->module->ropes[i].dims / 2,
-                        sizeof(float));
     mlci_delete_aligned(w->ctx, w->blob, w->blob_bytes);
     mlci_delete(w->ctx, w->nodes, w->module->n_nodes, sizeof *w->nodes);
     mlci_delete(w->ctx, w, 1, sizeof *w);

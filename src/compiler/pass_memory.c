@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * memory.c - the memory plan.
+ * pass_memory.c - the memory plan.
  *
  * The pass finds which values cross from one call to another and from when to
  * when they live.  Placing them happens when the bounds of the symbols are known
@@ -28,7 +28,7 @@ static void me_slot(mlci_module *m, mlci_plan *p, uint32_t node, uint32_t call)
     if (node == 0 || m->nodes[node].type.dtype == MLCI_DT_STATE)
         return;
     node = me_storage(m, node);
-    if (m->nodes[node].op == MLCI_OP_WEIGHT || m->nodes[node].op == MLCI_OP_VECTOR)
+    if (mlci_source_node(&m->nodes[node]) && m->nodes[node].op != MLCI_OP_INPUT)
         return;
     if (p->slot_of[node] == 0) {
         s = &p->slots[p->n_slots++];
@@ -62,7 +62,7 @@ mlc_status mlci_pass_memory(mlci_module *m, mlci_plan *p)
     p->slots = mlci_arena_new(m->arena, m->n_nodes, sizeof *p->slots);
     p->slot_of = mlci_arena_new(m->arena, m->n_nodes, sizeof *p->slot_of);
     if (p->slots == NULL || p->slot_of == NULL)
-        return mlci_module_fail(m, MLC_ENOMEM, "out of memory: plan");
+        return mlci_tir_fail(&m->tir, MLC_ENOMEM, "out of memory: plan");
     for (uint32_t i = 0; i < p->n_calls; i++) {
         const mlci_call *c = &p->calls[i];
 
@@ -93,8 +93,8 @@ mlc_status mlci_pass_memory(mlci_module *m, mlci_plan *p)
         if (m->nodes[i].op == MLCI_OP_RESHAPE)
             p->slot_of[i] = p->slot_of[me_storage(m, i)];
     if (m->dims.failed)
-        return mlci_module_fail(m, MLC_ENOMEM, "shape too complex");
-    return m->status;
+        return mlci_tir_fail(&m->tir, MLC_ENOMEM, "shape too complex");
+    return m->tir.status;
 }
 
 /* Bytes of a slot; SIZE_MAX if that does not fit. */

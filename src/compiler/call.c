@@ -1,44 +1,43 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * dispatch.c - groups become calls.
+ * call.c - a group as a call.
  *
- * A group with a contraction becomes a call of the matmul template: what comes
- * before the products is one kernel over rows (its prologue), what becomes of
+ * On the CPU a group with a contraction becomes a call of the matmul template: what
+ * comes before the products is one kernel over rows (its prologue), what becomes of
  * each product, or of two together, one kernel over a tile (its epilogues).  Any
- * other group becomes one generated kernel, or one of the few library calls.  A
- * group for which the catalogue lacks a kernel is taken apart and its members are
- * called one by one.
+ * other group, and on a GPU every group, becomes one generated kernel or one of the
+ * few library calls.
  */
 #include "pass.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { DS_MEMBERS = 64 };
+enum { CA_MEMBERS = 64 };
 
-typedef struct ds_group {
+typedef struct ca_group {
     mlci_module *m;
-    uint32_t members[DS_MEMBERS];  /* computing nodes, in order                 */
+    uint32_t members[CA_MEMBERS];  /* computing nodes, in order                 */
     uint32_t n;
-} ds_group;
+} ca_group;
 
-static bool ds_collect(mlci_module *m, uint32_t last, ds_group *g)
+static bool ca_collect(mlci_module *m, uint32_t last, ca_group *g)
 {
     g->m = m;
     g->n = 0;
     for (uint32_t i = m->nodes[last].group; i <= last; i++) {
         if (m->nodes[i].group != m->nodes[last].group)
             continue;
-        if (g->n == DS_MEMBERS)
+        if (g->n == CA_MEMBERS)
             return false;
         g->members[g->n++] = i;
     }
     return true;
 }
 
-static const mlci_node *ds_node(const ds_group *g, uint32_t i) { return &g->m->nodes[i]; }
+static const mlci_node *ca_node(const ca_group *g, uint32_t i) { return &g->m->nodes[i]; }
 
-static bool ds_inside(const ds_group *g, uint32_t node)
+static bool ca_inside(const ca_group *g, uint32_t node)
 {
     for (uint32_t i = 0; i < g->n; i++)
         if (g->members[i] == node)
@@ -46,7 +45,7 @@ static bool ds_inside(const ds_group *g, uint32_t node)
     return false;
 }
 
-static uint32_t ds_dim(const mlci_module *m, mlci_dim d)
+static uint32_t ca_dim(const mlci_module *m, mlci_dim d)
 {
     int64_t v = 0;
 
@@ -56,19 +55,19 @@ static uint32_t ds_dim(const mlci_module *m, mlci_dim d)
 
 /* Members that the node is computed from, itself included, down to products (which
  * stay outside), in order. */
-static uint32_t ds_chain(const ds_group *g, uint32_t node, uint32_t *list)
+static uint32_t ca_chain(const ca_group *g, uint32_t node, uint32_t *list)
 {
-    bool wanted[DS_MEMBERS] = { false };
+    bool wanted[CA_MEMBERS] = { false };
     uint32_t n = 0;
 
     for (uint32_t i = g->n; i-- > 0;) {
         uint32_t id = g->members[i];
 
-        if (ds_node(g, id)->pattern == MLCI_OUT_FUSIBLE)
+        if (ca_node(g, id)->pattern == MLCI_OUT_FUSIBLE)
             continue;
         wanted[i] = id == node;
         for (uint32_t k = i + 1; k < g->n && !wanted[i]; k++)
-            wanted[i] = wanted[k] && mlci_reads(ds_node(g, g->members[k]), id);
+            wanted[i] = wanted[k] && mlci_reads(ca_node(g, g->members[k]), id);
     }
     for (uint32_t i = 0; i < g->n; i++)
         if (wanted[i])
@@ -78,15 +77,23 @@ static uint32_t ds_chain(const ds_group *g, uint32_t node, uint32_t *list)
 
 /* ---- calls without a product ------------------------------------------------------- */
 
-static bool ds_library(const ds_group *g, mlci_call *c)
+static bool ca_library(const ca_group *g, mlci_call *c)
 {
-    const mlci_node *n = ds_node(g, g->members[0]);
+    const mlci_node *n = ca_node(g, g->members[0]);
 
-    if (g->n != 1 || (n->op != MLCI_OP_ATTENTION && n->op != MLCI_OP_KV_APPEND
-                      && n->op != MLCI_OP_DECODE))
+    static const struct { mlci_op op; mlci_call_kind kind; } table[] = {
+        { MLCI_OP_ATTENTION, MLCI_CALL_ATTENTION }, { MLCI_OP_KV_APPEND, MLCI_CALL_APPEND },
+        { MLCI_OP_DECODE, MLCI_CALL_DECODE }, { MLCI_OP_ALL_REDUCE, MLCI_CALL_REDUCE },
+        { MLCI_OP_ALL_GATHER, MLCI_CALL_GATHER },
+    };
+    size_t i = 0;
+
+    while (i < sizeof table / sizeof *table && table[i].op != n->op)
+        i++;
+    if (g->n != 1 || i == sizeof table / sizeof *table
+        || (n->op == MLCI_OP_DECODE && g->m->target != MLCI_TARGET_CPU))
         return false;
-    c->kind = n->op == MLCI_OP_ATTENTION ? MLCI_CALL_ATTENTION
-            : n->op == MLCI_OP_DECODE ? MLCI_CALL_DECODE : MLCI_CALL_APPEND;
+    c->kind = table[i].kind;
     c->x = n->inputs[0];
     c->y = n->inputs[1];
     c->out = n->op == MLCI_OP_KV_APPEND ? 0 : g->members[0];
@@ -98,34 +105,34 @@ static bool ds_library(const ds_group *g, mlci_call *c)
 }
 
 /* Rows of a table, looked up where they are stored, then a kernel over each. */
-static bool ds_embed(const ds_group *g, mlci_call *c)
+static bool ca_embed(const ca_group *g, mlci_call *c)
 {
-    uint32_t embed = 0, rest[DS_MEMBERS], n = 0;
+    uint32_t embed = 0, rest[CA_MEMBERS], n = 0;
 
     for (uint32_t i = 0; i < g->n; i++)
-        if (ds_node(g, g->members[i])->op == MLCI_OP_EMBED)
+        if (ca_node(g, g->members[i])->op == MLCI_OP_EMBED)
             embed = g->members[i];
     if (embed == 0)
         return false;
     for (uint32_t i = 0; i < g->n; i++)
         if (g->members[i] > embed)
             rest[n++] = g->members[i];
-    if (g->n != n + (ds_inside(g, ds_node(g, embed)->inputs[1]) ? 2u : 1u))
+    if (g->n != n + (ca_inside(g, ca_node(g, embed)->inputs[1]) ? 2u : 1u))
         return false;
     c->kind = MLCI_CALL_EMBED;
-    c->x = ds_node(g, embed)->inputs[0];
-    c->y = ds_node(g, embed)->inputs[1];
-    if (ds_inside(g, c->y)) {
+    c->x = ca_node(g, embed)->inputs[0];
+    c->y = ca_node(g, embed)->inputs[1];
+    if (ca_inside(g, c->y)) {
         c->n_segments = 1;
-        c->segments[0].weight = ds_node(g, c->y)->inputs[0];
+        c->segments[0].weight = ca_node(g, c->y)->inputs[0];
         c->y = 0;
     }
-    c->columns = ds_dim(g->m, ds_node(g, embed)->type.dims[1]);
+    c->columns = ca_dim(g->m, ca_node(g, embed)->type.dims[1]);
     c->out = g->members[g->n - 1];
     return n == 0 || mlci_fuse(g->m, rest, n, c->out, &c->kernel);
 }
 
-static bool ds_kernel(const ds_group *g, mlci_call *c)
+static bool ca_kernel(const ca_group *g, mlci_call *c)
 {
     c->kind = MLCI_CALL_KERNEL;
     c->out = g->members[g->n - 1];
@@ -136,62 +143,62 @@ static bool ds_kernel(const ds_group *g, mlci_call *c)
 /* ---- matmul --------------------------------------------------------------------------- */
 
 /* The products and their weights. */
-static bool ds_segments(const ds_group *g, mlci_call *c, uint32_t *x)
+static bool ca_segments(const ca_group *g, mlci_call *c, uint32_t *x)
 {
     *x = 0;
     for (uint32_t i = 0; i < g->n; i++) {
-        const mlci_node *n = ds_node(g, g->members[i]), *w = ds_node(g, n->inputs[1]);
+        const mlci_node *n = ca_node(g, g->members[i]), *w = ca_node(g, n->inputs[1]);
         mlci_segment *s = &c->segments[c->n_segments];
 
         if (n->pattern != MLCI_OUT_FUSIBLE)
             continue;
         if (c->n_segments == MLCI_MAX_SEGMENTS || w->op != MLCI_OP_DECODE
-            || !ds_inside(g, n->inputs[1]) || (*x != 0 && n->inputs[0] != *x))
+            || !ca_inside(g, n->inputs[1]) || (*x != 0 && n->inputs[0] != *x))
             return false;
         *x = n->inputs[0];
         s->weight = w->inputs[0];
         s->product = g->members[i];
-        s->rows = ds_dim(g->m, n->type.dims[1]);
+        s->rows = ca_dim(g->m, n->type.dims[1]);
         c->n_segments++;
     }
     return *x != 0;
 }
 
-static bool ds_prologue(const ds_group *g, mlci_call *c, uint32_t x)
+static bool ca_prologue(const ca_group *g, mlci_call *c, uint32_t x)
 {
-    uint32_t list[DS_MEMBERS], n;
+    uint32_t list[CA_MEMBERS], n;
 
     c->x = x;
-    c->columns = ds_dim(g->m, ds_node(g, x)->type.dims[1]);
-    if (!ds_inside(g, x))
+    c->columns = ca_dim(g->m, ca_node(g, x)->type.dims[1]);
+    if (!ca_inside(g, x))
         return true;
-    n = ds_chain(g, x, list);
+    n = ca_chain(g, x, list);
     return n <= MLCI_FUSE_NODES && mlci_fuse(g->m, list, n, x, &c->kernel);
 }
 
 /* What ends at `value`: the kernel from the products to it.  A chain of nothing but
  * new shapes is the products' own bytes. */
-static bool ds_epilogue(const ds_group *g, mlci_call *c, uint32_t value, mlci_sink sink)
+static bool ca_epilogue(const ca_group *g, mlci_call *c, uint32_t value, mlci_sink sink)
 {
     mlci_epilogue *e = &c->epilogues[c->n_epilogues];
-    uint32_t list[DS_MEMBERS], n = 0, seen = 0;
+    uint32_t list[CA_MEMBERS], n = 0, seen = 0;
     bool plain = true;
 
     if (c->n_epilogues == MLCI_MAX_SEGMENTS)
         return false;
-    if (ds_node(g, value)->pattern != MLCI_OUT_FUSIBLE)
-        n = ds_chain(g, value, list);
+    if (ca_node(g, value)->pattern != MLCI_OUT_FUSIBLE)
+        n = ca_chain(g, value, list);
     for (uint32_t i = 0; i < n; i++)
-        plain = plain && ds_node(g, list[i])->op == MLCI_OP_RESHAPE;
+        plain = plain && ca_node(g, list[i])->op == MLCI_OP_RESHAPE;
     e->out = value;
     e->sink = sink;
-    e->head_dim = ds_node(g, value)->type.rank == 3
-                ? ds_dim(g->m, ds_node(g, value)->type.dims[2]) : 0;
+    e->head_dim = ca_node(g, value)->type.rank == 3
+                ? ca_dim(g->m, ca_node(g, value)->type.dims[2]) : 0;
     for (uint32_t s = 0; s < c->n_segments; s++) {
         bool used = c->segments[s].product == value;
 
         for (uint32_t i = 0; i < n; i++)
-            used = used || mlci_reads(ds_node(g, list[i]), c->segments[s].product);
+            used = used || mlci_reads(ca_node(g, list[i]), c->segments[s].product);
         if (!used)
             continue;
         if (seen == 0)
@@ -210,24 +217,24 @@ static bool ds_epilogue(const ds_group *g, mlci_call *c, uint32_t value, mlci_si
         && mlci_program_tiled(&g->m->tir, e->use.program);
 }
 
-static bool ds_matmul(const ds_group *g, mlci_call *c)
+static bool ca_matmul(const ca_group *g, mlci_call *c)
 {
     uint32_t x, covered = 0;
 
     c->kind = MLCI_CALL_MATMUL;
-    if (!ds_segments(g, c, &x) || !ds_prologue(g, c, x))
+    if (!ca_segments(g, c, &x) || !ca_prologue(g, c, x))
         return false;
     for (uint32_t i = 0; i < g->n; i++) {
-        const mlci_node *n = ds_node(g, g->members[i]);
+        const mlci_node *n = ca_node(g, g->members[i]);
 
         if (n->op == MLCI_OP_KV_APPEND) {
             c->pool = n->pool;
             c->layer = n->layer;
-            if (!ds_epilogue(g, c, n->inputs[0], MLCI_SINK_KEY)
-                || !ds_epilogue(g, c, n->inputs[1], MLCI_SINK_VALUES))
+            if (!ca_epilogue(g, c, n->inputs[0], MLCI_SINK_KEY)
+                || !ca_epilogue(g, c, n->inputs[1], MLCI_SINK_VALUES))
                 return false;
         } else if (mlci_escapes(g->m, g->members[i])) {
-            if (!ds_epilogue(g, c, g->members[i], MLCI_SINK_VALUE))
+            if (!ca_epilogue(g, c, g->members[i], MLCI_SINK_VALUE))
                 return false;
             c->out = g->members[i];
         }
@@ -242,70 +249,33 @@ static bool ds_matmul(const ds_group *g, mlci_call *c)
     return covered == (1u << c->n_segments) - 1;
 }
 
-/* ---- the pass ---------------------------------------------------------------------------- */
+/* ---- any group --------------------------------------------------------------------------- */
 
-static bool ds_match(const ds_group *g, mlci_call *c)
+bool mlci_group_call(mlci_module *m, uint32_t last, mlci_call *c)
 {
-    static bool (*const matchers[])(const ds_group *, mlci_call *) = {
-        ds_library, ds_embed, ds_matmul, ds_kernel,
+    static bool (*const matchers[])(const ca_group *, mlci_call *) = {
+        ca_library, ca_embed, ca_matmul, ca_kernel,
     };
-    const mlci_call none = { .node = g->members[g->n - 1] };
+    const mlci_call none = { .node = last };
+    ca_group g;
 
+    if (!ca_collect(m, last, &g))
+        return false;
     for (size_t i = 0; i < sizeof matchers / sizeof *matchers; i++) {
+        /* Templates are the CPU's. */
+        if (m->target != MLCI_TARGET_CPU && (matchers[i] == ca_embed || matchers[i] == ca_matmul))
+            continue;
         *c = none;
-        if (matchers[i](g, c))
+        if (matchers[i](&g, c))
             return true;
     }
     return false;
 }
 
-/* Groups without a kernel fall apart into their members. */
-static mlc_status ds_split(mlci_module *m, const uint32_t *order, size_t n)
-{
-    ds_group g;
-    mlci_call c;
-
-    for (size_t i = 0; i < n && m->status == MLC_OK; i++) {
-        uint32_t group = m->nodes[order[i]].group;
-
-        if (ds_collect(m, order[i], &g) && ds_match(&g, &c))
-            continue;
-        for (uint32_t k = group; k <= order[i]; k++)
-            if (m->nodes[k].group == group)
-                m->nodes[k].group = m->nodes[k].last = k;
-    }
-    return m->status;
-}
-
-mlc_status mlci_pass_dispatch(mlci_module *m, mlci_plan *plan)
-{
-    uint32_t *order = mlci_arena_new(m->arena, m->n_nodes, sizeof *order);
-    ds_group g;
-    size_t n;
-
-    if (order == NULL)
-        return mlci_module_fail(m, MLC_ENOMEM, "out of memory: compiler");
-    if (mlci_group_order(m, order, &n) != MLC_OK || ds_split(m, order, n) != MLC_OK
-        || mlci_group_order(m, order, &n) != MLC_OK)
-        return m->status;
-    plan->calls = mlci_arena_new(m->arena, n, sizeof *plan->calls);
-    if (plan->calls == NULL)
-        return mlci_module_fail(m, MLC_ENOMEM, "out of memory: plan");
-    for (size_t i = 0; i < n; i++) {
-        if (m->nodes[order[i]].op == MLCI_OP_RESHAPE && m->nodes[order[i]].group == order[i])
-            continue;  /* the same bytes: nothing to do */
-        if (!ds_collect(m, order[i], &g) || !ds_match(&g, &plan->calls[plan->n_calls]))
-            return mlci_module_fail(m, MLC_EINVAL, "no kernel for node %u (%s)", order[i],
-                                    mlci_op_names[m->nodes[order[i]].op]);
-        plan->n_calls++;
-    }
-    return m->status;
-}
-
 /* ---- printing ------------------------------------------------------------------------------ */
 
 /* The definitions that a kernel was made of, from its nodes. */
-static void ds_print_chain(const mlci_module *m, uint32_t group, uint32_t to, mlci_buf *b)
+static void ca_print_chain(const mlci_module *m, uint32_t group, uint32_t to, mlci_buf *b)
 {
     const char *comma = "";
 
@@ -321,7 +291,7 @@ static void ds_print_chain(const mlci_module *m, uint32_t group, uint32_t to, ml
 void mlci_call_print(const mlci_module *m, const mlci_call *c, mlci_buf *b)
 {
     static const char *const kinds[] = { "kernel", "matmul", "embed", "decode", "kv_append",
-                                         "attention" };
+                                         "attention", "all_reduce", "all_gather" };
 
     mlci_buf_text(b, kinds[c->kind]);
     if (c->kind == MLCI_CALL_ATTENTION && c->window > 0)
@@ -333,7 +303,7 @@ void mlci_call_print(const mlci_module *m, const mlci_call *c, mlci_buf *b)
         mlci_buf_format(b, "%s%s", i > 0 ? " + " : "",
                         mlci_format_table[m->nodes[c->segments[i].weight].tensor->format].name);
     mlci_buf_text(b, c->n_segments > 0 ? "; " : "");
-    ds_print_chain(m, m->nodes[c->node].group, c->node, b);
+    ca_print_chain(m, m->nodes[c->node].group, c->node, b);
     mlci_buf_char(b, ']');
     if (c->kernel.program != NULL)
         mlci_buf_format(b, " %s %016llx", c->kind == MLCI_CALL_MATMUL ? "rows" : "k",
