@@ -2,6 +2,7 @@
 #
 # Needs a C compiler, cJSON and PCRE2 (Debian: libcjson-dev libpcre2-dev); libedit
 # if it is there.  B is the build folder, DESTDIR and PREFIX say where to install.
+.DEFAULT_GOAL := all
 CC      ?= cc
 AR      ?= ar
 B       ?= build
@@ -18,8 +19,9 @@ LIB_SRC := $(wildcard src/base/*.c src/load/*.c src/text/*.c src/compiler/*.c sr
              src/backend/cpu/*.c models/*.c)
 KER_SRC := $(filter-out $(OTHER_TIERS),$(wildcard kernels/*/*.c))
 CLI_SRC := $(wildcard src/cli/*.c)
-GEN_SRC := $B/gen/definitions.c
-LIB_OBJ := $(LIB_SRC:%.c=$B/%.o) $(KER_SRC:%.c=$B/%.o) $(GEN_SRC:%.c=%.o)
+GEN_SRC := $B/gen/definitions.c $B/gen/catalogue.c
+include mk/devices.mk
+LIB_OBJ := $(LIB_SRC:%.c=$B/%.o) $(KER_SRC:%.c=$B/%.o) $(GEN_SRC:%.c=%.o) $(DEVICE_OBJ)
 CLI_OBJ := $(CLI_SRC:%.c=$B/%.o)
 
 .PHONY: all
@@ -50,15 +52,16 @@ $B/host/kernelgen: $(HOST_SRC) $(wildcard tools/kernelgen/*.h src/base/*.h src/c
 	$(QUIET)echo "  CC  kernelgen"; mkdir -p $(@D) && $(HOSTCC) -O1 -std=c11 \
 	    -D_POSIX_C_SOURCE=200809L -o $@ $(HOST_SRC) -lpthread -lm
 $B/gen/kernels.inc: $B/host/kernelgen
-	$(QUIET)rm -f $B/gen/*.comp && $B/host/kernelgen $B/gen
-KERNEL_INC = $(wildcard kernels/generated/*.c)
+	$(QUIET)rm -f $B/gen/*.comp $B/gen/*.spv && sh tools/timed.sh $B/gen/kernels.ms $B/host/kernelgen $B/gen
+$B/gen/catalogue.c: $B/gen/kernels.inc ;
+KERNEL_INC = $(wildcard kernels/generated/generated_*.c)
 $(KERNEL_INC:%.c=$B/%.o): $B/gen/kernels.inc
 $(KERNEL_INC:%.c=$B/%.o): KERNEL_WARN = -w -I$B/gen -Ikernels/generated
 # Sixteen lanes as arrays, unrolled, are five times the code of registers.
 $B/kernels/generated/generated_scalar.o: KERNEL_OPT = -Os
 
 $B/gen/%.o: $B/gen/%.c
-	$(QUIET_CC)$(CC) $(CORE) -w -c -o $@ $<
+	$(QUIET_CC)$(CC) $(CORE) -I. -w -c -o $@ $<
 
 # The export list is exports.txt; the linkers' forms are made from it.
 $B/exports.map $B/exports.macos $B/exports.def: exports.txt tools/exports.sh
@@ -66,7 +69,7 @@ $B/exports.map $B/exports.macos $B/exports.def: exports.txt tools/exports.sh
 
 # Number and size of the kernels, against a cap (DESIGN.md).
 $B/kernels.txt: $(filter $B/kernels/%,$(LIB_OBJ)) tools/kernel_sizes.sh
-	$(QUIET)sh tools/kernel_sizes.sh $B/gen/catalogue.txt $(filter %.o,$^) > $@
+	$(QUIET)sh tools/kernel_sizes.sh $B/gen $(filter %.o,$^) > $@
 
 include mk/test.mk
 include mk/gpu.mk

@@ -17,22 +17,61 @@ extern "C" {
 /* Gets a piece of text to show; borrowed for the call. */
 typedef void (*mlcx_text_fn)(void *user, const char *text, size_t n);
 
+typedef struct mlcx_explain_options {
+    const char *pass;       /* "all" or NULL: every pass; else before and after this one  */
+    const char *device;     /* NULL or "cpu", "cuda", "vulkan", "opencl": need not be there */
+    const char *without;    /* passes to leave out, between commas; may be NULL           */
+    uint32_t    rank, n_ranks;  /* the part of one of several; 0, 0: everything           */
+} mlcx_explain_options;
+
 /*
- * mlcx_explain - the model's graph before and after each compiler pass, the
- * kernels that were chosen, bytes moved for one decoded token, memory planned.
+ * mlcx_explain - the model's graph before and after compiler passes, the kernels that
+ * were chosen, bytes moved for one decoded token, memory planned.
  *
- *   without  names of passes to leave out, between commas; may be NULL.
+ *   options  may be NULL.
  *   write    called several times with the text in pieces.
  *
- * Errors: as mlc_model_open.
+ * Errors: as mlc_model_open; MLC_EINVAL for a pass or device that there is not.
  */
-mlc_status mlcx_explain(mlc_context *ctx, const char *path, const char *without,
+mlc_status mlcx_explain(mlc_context *ctx, const char *path, const mlcx_explain_options *options,
                         mlcx_text_fn write, void *user, mlc_error *err);
 
 /* mlcx_model_open - as mlc_model_open, without some passes of the compiler. */
 mlc_status mlcx_model_open(mlc_context *ctx, const char *path, const char *without,
                            const mlc_model_options *opts, mlc_model **out,
                            mlc_error *err);
+
+/* ---- a model shared out among ranks -------------------------------------------------
+ *
+ * Every rank holds a part of the weights and of the state, and makes the same calls on a
+ * model and sessions of its own: the same batches, forks and rewinds in the same order.
+ * All get the same logits, bit for bit; beside one rank alone, sums are rounded in
+ * another order.  Each rank needs a context of its own and, in one process, a thread.
+ *
+ * When a rank closes, dies or stays away longer than the timeout, the others' evaluation
+ * ends with MLC_EIO, and so does every later one.
+ */
+
+typedef struct mlcx_rank mlcx_rank;
+
+/* mlcx_ranks_threads - n_ranks (at most 8) of this process: out[n_ranks].
+ *   timeout_ms  0: a minute.
+ * Errors: MLC_EINVAL, MLC_ENOMEM. */
+mlc_status mlcx_ranks_threads(mlc_context *ctx, uint32_t n_ranks, uint32_t timeout_ms,
+                              mlcx_rank **out, mlc_error *err);
+
+/* mlcx_rank_join - this process as one of n_ranks on this machine that meet at path (at
+ * most 100 bytes), where sockets path.0, path.1 ... are made while they do.
+ * Errors: MLC_EIO if the others do not come; MLC_EINVAL, MLC_ENOMEM. */
+mlc_status mlcx_rank_join(mlc_context *ctx, const char *path, uint32_t rank, uint32_t n_ranks,
+                          uint32_t timeout_ms, mlcx_rank **out, mlc_error *err);
+
+/* mlcx_rank_close - after the models and sessions that use it.  NULL is allowed. */
+void mlcx_rank_close(mlcx_rank *rank);
+
+/* mlcx_model_open_rank - as mlc_model_open, with this rank's part alone. */
+mlc_status mlcx_model_open_rank(mlc_context *ctx, const char *path, mlcx_rank *rank,
+                                const mlc_model_options *opts, mlc_model **out, mlc_error *err);
 
 /* ---- modules as text: src/compiler/module.h has the language ------------------ */
 

@@ -25,7 +25,8 @@ QUIET_AR = $(if $(V),,@echo "  AR  $@";)
 QUIET_LD = $(if $(V),,@echo "  LD  $@";)
 
 $B/kernels/%.o: kernels/%.c
-	$(QUIET_CC)mkdir -p $(@D) && $(CC) $(CORE) $(KERNEL_OPT) $(KERNEL_WARN) $(ISA) -c -o $@ $<
+	$(QUIET_CC)mkdir -p $(@D) && sh tools/timed.sh $(@:.o=.ms) \
+	    $(CC) $(CORE) $(KERNEL_OPT) $(KERNEL_WARN) $(ISA) -c -o $@ $<
 
 $B/src/cli/%.o: src/cli/%.c
 	$(QUIET_CC)mkdir -p $(@D) && $(CC) $(CORE) $(WARN) $(if $(HAVE_EDIT),-DCLI_LIBEDIT=1) \

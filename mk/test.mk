@@ -48,7 +48,7 @@ PROGRAM_RUN = "sh tests/test_cli.sh" "python3 tests/test_chat.py" "sh tests/test
 ASAN_TESTS := $(filter-out test_models,$(TESTS))
 ASAN_RUN    = $(ASAN_TESTS:%=build/asan/tests/%) $(call REPLAY_RUN,build/asan) \
               "MLC=build/asan/mlc sh tests/test_cli.sh"
-TSAN_TESTS := test_pool test_engine test_session
+TSAN_TESTS := test_pool test_engine test_session test_ranks
 TSAN_RUN    = $(TSAN_TESTS:%=build/tsan/tests/%)
 
 # Kernels are one big inlined function each: red zones on their stack would take
@@ -68,16 +68,16 @@ export ASAN_OPTIONS = detect_leaks=1:allocator_may_return_null=1:detect_stack_us
 
 .PHONY: build-asan build-tsan build-arm64
 build-asan: prepare
-	$(QUIET)$(MAKE) --no-print-directory B=build/asan CFLAGS="-O1 -g $(ASAN)" LDFLAGS="$(ASAN)" $(SAN_KERNEL) \
+	$(QUIET)$(MAKE) --no-print-directory DEVICES= B=build/asan CFLAGS="-O1 -g $(ASAN)" LDFLAGS="$(ASAN)" $(SAN_KERNEL) \
 	    tests build/asan/mlc
 build-tsan: prepare
-	$(QUIET)$(MAKE) --no-print-directory B=build/tsan CFLAGS="-O1 -g $(TSAN)" LDFLAGS="$(TSAN)" $(SAN_KERNEL) \
+	$(QUIET)$(MAKE) --no-print-directory DEVICES= B=build/tsan CFLAGS="-O1 -g $(TSAN)" LDFLAGS="$(TSAN)" $(SAN_KERNEL) \
 	    $(TSAN_TESTS:%=build/tsan/tests/%)
 
 ARM_SYS = build/arm64-sys
 build-arm64: prepare
 	$(QUIET)sh tools/get_arm64.sh $(ARM_SYS)
-	$(QUIET)$(MAKE) --no-print-directory B=build/arm64 CC=aarch64-linux-gnu-gcc \
+	$(QUIET)$(MAKE) --no-print-directory DEVICES= B=build/arm64 CC=aarch64-linux-gnu-gcc \
 	    AR=aarch64-linux-gnu-ar PKG_CFLAGS=-I$(ARM_SYS)/usr/include LDFLAGS=-static \
 	    PCRE2_LIBS="-L$(ARM_SYS)/usr/lib/aarch64-linux-gnu -lpcre2-8" \
 	    $(ARM_TESTS:%=build/arm64/tests/%)
@@ -108,7 +108,7 @@ arm64: prepare $(ARM_BUILD)
 # libFuzzer, with clang: make fuzz && build/fuzz/fuzz_gguf tests/corpus/gguf
 FUZZ = -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 fuzz:
-	$(QUIET)$(MAKE) --no-print-directory B=build/fuzz CC=clang CFLAGS="-O1 -g $(FUZZ)" \
+	$(QUIET)$(MAKE) --no-print-directory DEVICES= B=build/fuzz CC=clang CFLAGS="-O1 -g $(FUZZ)" \
 	    LDFLAGS="-fsanitize=fuzzer,address,undefined" KERNEL_OPT=-O1 \
 	    $(REPLAY:%=build/fuzz/%)
 build/fuzz/fuzz_%: build/fuzz/tests/fuzz/fuzz_%.o build/fuzz/libmlc.a

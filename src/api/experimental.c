@@ -9,142 +9,58 @@
 
 #include <string.h>
 
-static const size_t xp_limit = (size_t)64 << 20;
-
-typedef struct xp_trace {
-    mlci_buf     buf;
-    mlcx_text_fn write;
-    void        *user;
-} xp_trace;
-
-static void xp_flush(xp_trace *t)
-{
-    t->write(t->user, t->buf.data, t->buf.n);
-    mlci_buf_clear(&t->buf);
-}
-
-static void xp_calls(mlci_buf *b, const mlci_module *m, const mlci_plan *plan)
-{
-    for (size_t i = 0; i < plan->n_calls; i++) {
-        mlci_buf_format(b, "call %zu: ", i);
-        mlci_call_print(m, &plan->calls[i], b);
-        mlci_buf_format(b, " -> %%%u", plan->calls[i].out);
-        if (plan->calls[i].n_segments > 0)
-            mlci_buf_format(b, "   %.3f MB of weights for a row",
-                            (double)mlci_call_weight_bytes(m, &plan->calls[i]) / 1e6);
-        mlci_buf_char(b, '\n');
-    }
-}
-
-static void xp_pass(void *user, const mlci_pass *pass, const mlci_module *m,
-                    const mlci_plan *plan)
-{
-    xp_trace *t = user;
-
-    if (pass == NULL)
-        mlci_buf_text(&t->buf, "==== the graph as built\n");
-    else
-        mlci_buf_format(&t->buf, "\n==== after pass %s: %s\n", pass->name, pass->what);
-    if (plan->n_calls == 0)
-        mlci_module_print(m, &t->buf);
-    else if (plan->slots == NULL)
-        xp_calls(&t->buf, m, plan);
-    xp_flush(t);
-}
-
-/* The memory plan for a step of the default size, and what a token moves. */
-static void xp_summary(xp_trace *t, const mlci_module *m, const mlci_plan *plan,
-                       size_t *offsets)
-{
-    const uint64_t rows[2] = { 1, 256 };
-    uint64_t weights = 0, kv = 0;
-    mlci_buf *b = &t->buf;
-    char dim[64];
-
-    for (size_t i = 0; i < plan->n_calls; i++)
-        weights += mlci_call_weight_bytes(m, &plan->calls[i]);
-    for (uint32_t p = 0; p < m->n_pools; p++)
-        kv += (uint64_t)m->pools[p].n_layers * 2 * m->pools[p].n_heads
-            * m->pools[p].head_dim * 2;
-    mlci_buf_format(b, "%zu calls, %zu values in memory\n", plan->n_calls, plan->n_slots);
-    for (int k = 0; k < 2; k++) {
-        const int64_t values[MLCI_MODEL_VALUES] = { 0, (int64_t)rows[k], 1 };
-
-        mlci_buf_format(b, "n = %llu, r = 1: %zu bytes planned\n",
-                        (unsigned long long)rows[k],
-                        mlci_plan_place(m, plan, values, offsets));
-    }
-    for (size_t i = 0; i < plan->n_slots; i++) {
-        const mlci_slot *s = &plan->slots[i];
-
-        mlci_dim_print(&m->dims, s->elements, dim, sizeof dim);
-        mlci_buf_format(b, "  %%%u: %s x 4 bytes at %zu, calls %u to %u\n", s->node, dim,
-                        offsets[i], s->first, s->last);
-    }
-    mlci_buf_format(b, "\nbytes moved for one decoded token: %.3f MB of weights (as in the "
-                    "file), %llu bytes of keys and values written, as many read for each "
-                    "earlier token\n", (double)weights / 1e6, (unsigned long long)kv);
-    xp_flush(t);
-}
-
-static mlc_status xp_explain(mlc_context *ctx, mlc_model *model, const char *without,
-                             xp_trace *t, mlc_error *err)
-{
-    mlci_arena arena;
-    mlci_module m;
-    mlci_plan plan;
-    mlci_decoder d;
-    mlc_status st;
-
-    mlci_arena_init(&arena, ctx, (size_t)1 << 30);
-    st = mlci_module_init(&m, &arena, &model->config, err);
-    m.has_kernel = model->backend->has_kernel;
-    m.catalogue = model->ctx;
-    if (st == MLC_OK)
-        st = mlci_model_build(&m, &d);
-    if (st == MLC_OK)
-        st = mlci_compile(&m, without, &plan, xp_pass, t);
-    if (st == MLC_OK) {
-        size_t *offsets = mlci_arena_new(&arena, plan.n_slots, sizeof *offsets);
-
-        if (offsets == NULL)
-            st = mlci_nomem(err, "explain");
-        else
-            xp_summary(t, &m, &plan, offsets);
-    }
-    mlci_arena_reset(&arena);
-    return st;
-}
-
-mlc_status mlcx_explain(mlc_context *ctx, const char *path, const char *without,
-                        mlcx_text_fn write, void *user, mlc_error *err)
-{
-    mlc_model_options opts;
-    mlc_model *model;
-    xp_trace t;
-    mlc_status st;
-
-    if (ctx == NULL || path == NULL || write == NULL)
-        return mlci_fail(err, MLC_EINVAL, 0, "an argument is NULL");
-    mlc_model_options_init(&opts);
-    opts.flags = MLC_MODEL_NO_WEIGHTS;
-    st = mlc_model_open(ctx, path, &opts, &model, err);
-    if (st != MLC_OK)
-        return st;
-    t = (xp_trace){ .write = write, .user = user };
-    mlci_buf_init(&t.buf, ctx, xp_limit);
-    st = xp_explain(ctx, model, without, &t, err);
-    mlci_buf_reset(&t.buf);
-    mlc_model_close(model);
-    return st;
-}
-
 mlc_status mlcx_model_open(mlc_context *ctx, const char *path, const char *without,
                            const mlc_model_options *opts, mlc_model **out, mlc_error *err)
 {
+    const mlci_how how = { .without = without };
+
     if (path == NULL)
         return mlci_fail(err, MLC_EINVAL, 0, "path is NULL");
-    return mlci_model_open(ctx, path, NULL, opts, without, out, err);
+    return mlci_model_open(ctx, path, NULL, opts, &how, out, err);
+}
+
+/* ---- ranks ---------------------------------------------------------------------------- */
+
+/* The public handle is the transport itself. */
+static mlci_comm *xp_comm(mlcx_rank *r) { return (mlci_comm *)(void *)r; }
+
+mlc_status mlcx_ranks_threads(mlc_context *ctx, uint32_t n_ranks, uint32_t timeout_ms,
+                              mlcx_rank **out, mlc_error *err)
+{
+    mlci_comm *comms[MLCI_MAX_RANKS];
+    mlc_status st;
+
+    if (ctx == NULL || out == NULL)
+        return mlci_fail(err, MLC_EINVAL, 0, "ctx or out is NULL");
+    st = mlci_comm_threads(ctx, n_ranks, timeout_ms, comms, err);
+    for (uint32_t r = 0; r < n_ranks && st == MLC_OK; r++)
+        out[r] = (mlcx_rank *)(void *)comms[r];
+    return st;
+}
+
+mlc_status mlcx_rank_join(mlc_context *ctx, const char *path, uint32_t rank, uint32_t n_ranks,
+                          uint32_t timeout_ms, mlcx_rank **out, mlc_error *err)
+{
+    mlci_comm *comm = NULL;
+    mlc_status st;
+
+    if (ctx == NULL || path == NULL || out == NULL)
+        return mlci_fail(err, MLC_EINVAL, 0, "ctx, path or out is NULL");
+    st = mlci_comm_sockets(ctx, path, rank, n_ranks, timeout_ms, &comm, err);
+    *out = (mlcx_rank *)(void *)comm;
+    return st;
+}
+
+void mlcx_rank_close(mlcx_rank *r) { mlci_comm_close(xp_comm(r)); }
+
+mlc_status mlcx_model_open_rank(mlc_context *ctx, const char *path, mlcx_rank *rank,
+                                const mlc_model_options *opts, mlc_model **out, mlc_error *err)
+{
+    const mlci_how how = { .comm = xp_comm(rank) };
+
+    if (path == NULL || rank == NULL)
+        return mlci_fail(err, MLC_EINVAL, 0, "path or rank is NULL");
+    return mlci_model_open(ctx, path, NULL, opts, &how, out, err);
 }
 
 /* ---- measuring ------------------------------------------------------------------------ */

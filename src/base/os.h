@@ -66,6 +66,24 @@ void mlci_os_wait(mlci_cond *c, mlci_mutex *m);
 bool mlci_os_wait_until(mlci_cond *c, mlci_mutex *m, int64_t deadline_us);
 void mlci_os_wake_all(mlci_cond *c);
 
+/* ---- sockets of this machine (os_socket_posix.c) --------------------------------- */
+
+/* Deadlines are of mlci_os_now_us.  Everything is closed on exec and without signals. */
+int  mlci_os_listen(const char *path, int *fd);      /* replaces what was there  */
+int  mlci_os_accept(int fd, int64_t deadline_us, int *peer);
+int  mlci_os_connect(const char *path, int64_t deadline_us, int *peer);
+void mlci_os_hang_up(int fd);
+void mlci_os_remove(const char *path);
+
+/* All peers at once: send out, receive in.  ECONNRESET: a peer has gone. */
+typedef struct mlci_talk {
+    int         fd;
+    const void *out;
+    void       *in;
+    size_t      n_out, n_in;
+} mlci_talk;
+int  mlci_os_talk(mlci_talk *peers, uint32_t n, int64_t deadline_us);
+
 /* ---- clock and the rest ------------------------------------------------------ */
 
 int64_t mlci_os_now_us(void);      /* monotonic */

@@ -87,13 +87,19 @@ static void in_write(void *user, const char *text, size_t n)
 
 int cli_explain(const cli_options *o)
 {
+    mlcx_explain_options options = { NULL, NULL, NULL, 0, 0 };
     mlc_context *ctx;
     mlc_error err;
     mlc_status st;
 
     if (cli_open(o, &ctx, NULL, 0, NULL) != 0)
         return 1;
-    st = mlcx_explain(ctx, o->model, o->without, in_write, stdout, &err);
+    options.pass = o->pass;
+    options.device = o->device;
+    options.without = o->without;
+    options.n_ranks = (uint32_t)(o->ranks > 0 ? o->ranks : 0);
+    options.rank = (uint32_t)(o->rank > 0 ? o->rank : 0);
+    st = mlcx_explain(ctx, o->model, &options, in_write, stdout, &err);
     mlc_context_close(ctx);
     return st == MLC_OK ? 0 : cli_fail_status(&err);
 }

@@ -32,7 +32,7 @@ static const cli_command ma_commands[] = {
     { "devices", "", "compute devices found", "help verbose json tier threads",
       cli_devices },
     { "explain", "MODEL", "graph, compiler passes, kernels and memory",
-      "help verbose without", cli_explain },
+      "help verbose pass device without ranks rank", cli_explain },
     { "ir", "FILE", "read a module; print it with types, or run a function on made-up inputs",
       "help verbose run sizes", cli_ir },
 };
@@ -75,6 +75,9 @@ static const ma_option ma_options[] = {
     OPT("depth", 'd', MA_INT, depth, "N", "decode behind N tokens (0)"),
     OPT("repeat", 'r', MA_INT, repeat, "N", "take the median of N (3)"),
     OPT("without", 0, MA_TEXT, without, "A,B", "leave out compiler passes"),
+    OPT("pass", 0, MA_TEXT, pass, "P", "all (the default), or before and after this one"),
+    OPT("ranks", 0, MA_INT, ranks, "N", "shared out among N"),
+    OPT("rank", 0, MA_INT, rank, "R", "what this one of them does (0)"),
     OPT("run", 0, MA_TEXT, function, "NAME", "the function to run"),
     OPT("sizes", 0, MA_TEXT, sizes, "n=3,m=8", "its sizes; 4 if not named"),
     OPT("json", 0, MA_FLAG, json, NULL, "JSON on stdout"),

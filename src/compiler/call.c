@@ -274,18 +274,24 @@ bool mlci_group_call(mlci_module *m, uint32_t last, mlci_call *c)
 
 /* ---- printing ------------------------------------------------------------------------------ */
 
-/* The definitions that a kernel was made of, from its nodes. */
-static void ca_print_chain(const mlci_module *m, uint32_t group, uint32_t to, mlci_buf *b)
+/* The definitions that a call was made of, from its nodes; a template's products and
+ * decoding go without saying. */
+static void ca_print_chain(const mlci_module *m, const mlci_call *c, mlci_buf *b)
 {
+    const uint32_t group = m->nodes[c->node].group;
     const char *comma = "";
 
-    for (uint32_t i = 1; i <= to; i++)
-        if (m->nodes[i].group == group && m->nodes[i].program != NULL
-            && m->nodes[i].pattern != MLCI_OUT_FUSIBLE && m->nodes[i].op != MLCI_OP_DECODE
-            && m->nodes[i].op != MLCI_OP_RESHAPE && m->nodes[i].op != MLCI_OP_EMBED) {
-            mlci_buf_format(b, "%s%s", comma, m->nodes[i].program->name);
+    for (uint32_t i = group; i <= c->node; i++) {
+        const mlci_node *n = &m->nodes[i];
+        bool implied = c->kind != MLCI_CALL_KERNEL
+            && (n->pattern == MLCI_OUT_FUSIBLE || n->op == MLCI_OP_DECODE
+                || n->op == MLCI_OP_EMBED);
+
+        if (n->group == group && n->program != NULL && n->op != MLCI_OP_RESHAPE && !implied) {
+            mlci_buf_format(b, "%s%s", comma, n->program->name);
             comma = ", ";
         }
+    }
 }
 
 void mlci_call_print(const mlci_module *m, const mlci_call *c, mlci_buf *b)
@@ -303,7 +309,7 @@ void mlci_call_print(const mlci_module *m, const mlci_call *c, mlci_buf *b)
         mlci_buf_format(b, "%s%s", i > 0 ? " + " : "",
                         mlci_format_table[m->nodes[c->segments[i].weight].tensor->format].name);
     mlci_buf_text(b, c->n_segments > 0 ? "; " : "");
-    ca_print_chain(m, m->nodes[c->node].group, c->node, b);
+    ca_print_chain(m, c, b);
     mlci_buf_char(b, ']');
     if (c->kernel.program != NULL)
         mlci_buf_format(b, " %s %016llx", c->kind == MLCI_CALL_MATMUL ? "rows" : "k",
@@ -313,14 +319,28 @@ void mlci_call_print(const mlci_module *m, const mlci_call *c, mlci_buf *b)
             mlci_buf_format(b, " tile %016llx", (unsigned long long)c->epilogues[i].use.hash);
 }
 
+/* Stored bytes of this rank's part. */
+static uint64_t ca_stored(const mlci_node *n)
+{
+    const mlci_tensor *t = n->tensor;
+
+    return n->slice.n == 0 ? t->n_bytes : t->n_bytes / t->dims[n->slice.axis] * n->slice.n;
+}
+
 uint64_t mlci_call_weight_bytes(const mlci_module *m, const mlci_call *c)
 {
+    bool rows = c->kind == MLCI_CALL_EMBED;
     uint64_t sum = 0;
 
-    for (uint32_t i = 0; i < c->n_segments; i++) {
-        const mlci_tensor *t = m->nodes[c->segments[i].weight].tensor;
+    for (uint32_t i = m->nodes[c->node].group; i <= c->node; i++)
+        rows = rows || (m->nodes[i].group == m->nodes[c->node].group
+                        && m->nodes[i].op == MLCI_OP_EMBED);
+    for (uint32_t i = 0; i < c->n_segments + c->kernel.n_data; i++) {
+        const mlci_node *n = &m->nodes[i < c->n_segments ? c->segments[i].weight
+                                                         : c->kernel.data[i - c->n_segments]];
 
-        sum += c->kind == MLCI_CALL_EMBED ? t->n_bytes / t->dims[0] : t->n_bytes;
+        if (n->op == MLCI_OP_WEIGHT)
+            sum += rows ? n->tensor->n_bytes / n->tensor->dims[0] : ca_stored(n);
     }
     return sum;
 }

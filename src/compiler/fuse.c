@@ -184,7 +184,8 @@ static bool fu_arguments(mlci_module *m, const struct mlci_fused *f, const uint3
                              u->sizes);
 }
 
-bool mlci_fuse(mlci_module *m, const uint32_t *nodes, uint32_t n, uint32_t result, mlci_use *use)
+bool mlci_can_fuse(mlci_module *m, const uint32_t *nodes, uint32_t n, uint32_t result,
+                   mlci_use *use)
 {
     uint32_t outside[MLCI_MAX_BUFFERS], n_outside;
     struct mlci_fused *f;
@@ -195,11 +196,16 @@ bool mlci_fuse(mlci_module *m, const uint32_t *nodes, uint32_t n, uint32_t resul
         || !fu_wire(m, nodes, n, result, &w, outside, &n_outside))
         return false;
     f = fu_lookup(m, &w);
-    if (f == NULL || f->program == NULL
-        || (m->has_kernel != NULL && !m->has_kernel(m->catalogue, f->hash)))
+    if (f == NULL || f->program == NULL)
         return false;
     use->program = f->program;
     use->hash = f->hash;
     use->out = result;
     return fu_arguments(m, f, nodes, outside, use);
+}
+
+bool mlci_fuse(mlci_module *m, const uint32_t *nodes, uint32_t n, uint32_t result, mlci_use *use)
+{
+    return mlci_can_fuse(m, nodes, n, result, use)
+        && (m->has_kernel == NULL || m->has_kernel(m->catalogue, use->hash));
 }

@@ -69,7 +69,7 @@ bool mlci_one_kernel(mlci_module *m, uint32_t x, uint32_t y)
             return false;
         nodes[n++] = i;
     }
-    return mlci_fuse(m, nodes, n, end, &use);
+    return mlci_can_fuse(m, nodes, n, end, &use);
 }
 
 bool mlci_join(mlci_module *m, uint32_t x, uint32_t y)

@@ -52,7 +52,7 @@ typedef struct mlci_type {
  *   attention   q f32[n, H, D], state -> f32[n, H, D]; attr scale, window
  *   take        x f32[n, D], rows i32[r] -> f32[r, D]
  *   all_reduce  x -> the sum of all ranks' x
- *   all_gather  x [.., D'] -> [.., D], the ranks' parts side by side; attr slice
+ *   all_gather  x [.., D'] -> [.., D], the ranks' parts side by side; attr units
  *
  * The last two are put in by the shard pass.
  */
@@ -101,8 +101,8 @@ typedef struct mlci_node {
     uint32_t    pool, layer;    /* kv_append, attention                        */
     bool        interleaved;    /* rope: pairs (2i, 2i+1), else (i, i + D/2)   */
     bool        folded;         /* computed once, when weights are loaded      */
-    mlci_slice  slice;          /* weight, vector: of the tensor's axes;
-                                   all_gather: of what it gives                */
+    mlci_slice  slice;          /* weight, vector: of the tensor's axes        */
+    uint32_t    units;          /* all_gather: of what it gives, shared out    */
     const mlci_tensor *tensor;  /* weight, vector                              */
     const char *name;           /* input, weight, vector                       */
     /* What it computes, once legalize has run; NULL for library calls (appends,
@@ -196,6 +196,14 @@ mlc_status mlci_deduce(mlci_module *m, mlci_node *node);
 mlci_dim mlci_elements(mlci_module *m, const mlci_type *t);
 /* "f32[n, 64]"; a dim that is not known is "?". */
 void mlci_type_print(const mlci_dims *d, const mlci_type *t, char *buf, size_t cap);
+
+/* Where the part of a rank begins, when `size` is `units` equal units shared out;
+ * rank n_ranks: the size. */
+static inline uint32_t mlci_share_begin(int64_t size, int64_t units, uint32_t rank,
+                                        uint32_t n_ranks)
+{
+    return (uint32_t)(units * rank / n_ranks * (size / units));
+}
 
 /* Nothing computes it in a step: an input, stored, or computed when weights are
  * loaded. */

@@ -122,6 +122,10 @@ typedef void mlci_trace_fn(void *user, const mlci_pass *pass, const mlci_module 
 mlc_status mlci_compile(mlci_module *m, const char *without, mlci_plan *plan,
                         mlci_trace_fn *trace, void *user);
 
+/* Is the name in the list, between commas?  The list may be NULL. */
+bool mlci_pass_listed(const char *list, const char *name);
+
+mlc_status mlci_pass_shard(mlci_module *m, mlci_plan *plan);
 mlc_status mlci_pass_legalize(mlci_module *m, mlci_plan *plan);
 mlc_status mlci_pass_fold(mlci_module *m, mlci_plan *plan);
 mlc_status mlci_pass_common(mlci_module *m, mlci_plan *plan);
@@ -135,7 +139,7 @@ mlc_status mlci_pass_fuse_tir(mlci_module *m, mlci_plan *plan);
 mlc_status mlci_pass_dispatch(mlci_module *m, mlci_plan *plan);
 mlc_status mlci_pass_memory(mlci_module *m, mlci_plan *plan);
 
-/* group.c: can the groups of the two nodes be one generated kernel? */
+/* group.c: can the groups of the two nodes be one generated kernel, if there were it? */
 bool mlci_one_kernel(mlci_module *m, uint32_t a, uint32_t b);
 /* Put two groups together if that leaves no cycle (and, on a GPU, one kernel); false if
  * not. */
@@ -148,7 +152,9 @@ bool mlci_group_call(mlci_module *m, uint32_t last, mlci_call *call);
 mlc_status mlci_fold_compute(const mlci_module *m, mlc_context *ctx, uint32_t node,
                              float *const *values, mlc_error *err);
 /* fuse.c: the nodes (in order of computation) as one kernel that gives result; false
- * if they cannot be one, or there is no such kernel. */
+ * if they cannot be one.  mlci_fuse: also if there is no such kernel. */
+bool mlci_can_fuse(mlci_module *m, const uint32_t *nodes, uint32_t n, uint32_t result,
+                   mlci_use *use);
 bool mlci_fuse(mlci_module *m, const uint32_t *nodes, uint32_t n, uint32_t result,
                mlci_use *use);
 /* Node numbers of the groups' last members in an order of computation. */

@@ -50,17 +50,49 @@ static bool ds_fused(const mlci_plan *plan, uint32_t group)
     return plan->fused != NULL && plan->fused[group] != NULL;
 }
 
+static void ds_alone(mlci_module *m, uint32_t node)
+{
+    m->nodes[node].group = m->nodes[node].last = node;
+}
+
+/* A product, or a look-up, keeps its decoding: decoded weights are large. */
+static void ds_keep_decode(mlci_module *m, mlci_plan *plan, uint32_t node)
+{
+    const uint32_t weights = m->nodes[node].inputs[1];
+    mlci_call call;
+
+    if (plan->fused == NULL || m->nodes[weights].op != MLCI_OP_DECODE
+        || m->nodes[weights].n_uses != 1 || m->nodes[weights].group != weights
+        || !mlci_join(m, node, weights))
+        return;
+    plan->fused[weights] = NULL;
+    if (mlci_group_call(m, node, &call))
+        plan->fused[weights] = mlci_arena_new(m->arena, 1, sizeof call);
+    if (plan->fused[weights] != NULL) {
+        *plan->fused[weights] = call;
+    } else {
+        ds_alone(m, node);
+        ds_alone(m, weights);
+    }
+}
+
 /* Groups that are not one call fall apart into their members. */
-static void ds_split(mlci_module *m, const mlci_plan *plan, const uint32_t *order, size_t n)
+static void ds_split(mlci_module *m, mlci_plan *plan, const uint32_t *order, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        uint32_t group = m->nodes[order[i]].group;
+        const uint32_t group = m->nodes[order[i]].group;
+        uint32_t members[64], n_members = 0;
 
-        if (ds_fused(plan, group))
+        if (ds_fused(plan, group) || group == order[i])
             continue;
         for (uint32_t k = group; k <= order[i]; k++)
-            if (m->nodes[k].group == group)
-                m->nodes[k].group = m->nodes[k].last = k;
+            if (m->nodes[k].group == group) {
+                ds_alone(m, k);
+                if (n_members < sizeof members / sizeof *members)
+                    members[n_members++] = k;
+            }
+        for (uint32_t k = 0; k < n_members; k++)
+            ds_keep_decode(m, plan, members[k]);
     }
 }
 

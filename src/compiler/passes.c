@@ -7,6 +7,7 @@
 #include <string.h>
 
 const mlci_pass mlci_pass_table[] = {
+    { "shard", "each rank gets its part of the weights", false, mlci_pass_shard },
     { "legalize", "operators get their tensor programs", false, mlci_pass_legalize },
     { "fold", "what depends on constants alone is computed once", false, mlci_pass_fold },
     { "common", "what is computed twice is computed once", true, mlci_pass_common },
@@ -46,7 +47,7 @@ static mlc_status ps_verify(mlci_module *m, const mlci_pass *pass)
     return mlci_group_order(m, order, &n);
 }
 
-static bool ps_listed(const char *list, const char *name)
+bool mlci_pass_listed(const char *list, const char *name)
 {
     size_t n = strlen(name);
 
@@ -65,7 +66,7 @@ mlc_status mlci_compile(mlci_module *m, const char *without, mlci_plan *plan,
     for (size_t i = 0; i < mlci_pass_count && m->tir.status == MLC_OK; i++) {
         const mlci_pass *p = &mlci_pass_table[i];
 
-        if (p->optional && ps_listed(without, p->name))
+        if (p->optional && mlci_pass_listed(without, p->name))
             continue;
         if (p->run(m, plan) == MLC_OK)
             ps_verify(m, p);

@@ -23,6 +23,9 @@ static void pr_operand(const mlci_module *m, mlci_buf *b, uint32_t id)
         mlci_buf_format(b, n->op == MLCI_OP_INPUT ? "%s" : "\"%s\"", n->name);
     else
         mlci_buf_format(b, "%%%u", id);
+    if (n->slice.n > 0)
+        mlci_buf_format(b, "[%s%u..%u]", n->slice.axis == 1 ? ":, " : "", n->slice.begin,
+                        n->slice.begin + n->slice.n);
 }
 
 static void pr_node(const mlci_module *m, mlci_buf *b, uint32_t id, const char *indent)
@@ -50,7 +53,7 @@ static void pr_node(const mlci_module *m, mlci_buf *b, uint32_t id, const char *
         mlci_buf_format(b, " {base %g, factor %g}", (double)n->scale, (double)n->factor);
         break;
     case MLCI_OP_ALL_GATHER:
-        mlci_buf_format(b, " {axis %u, from %u}", n->slice.axis, n->slice.begin);
+        mlci_buf_format(b, " {%u units}", n->units);
         break;
     case MLCI_OP_KV_APPEND:
         mlci_buf_format(b, " {pool %u, layer %u}", n->pool, n->layer);

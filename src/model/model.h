@@ -26,6 +26,7 @@ struct mlc_model {
     const mlci_backend *backend;
     mlci_weights  *weights;       /* NULL with MLC_MODEL_NO_WEIGHTS            */
     mlc_tokenizer *tokenizer;
+    mlci_comm     *comm;          /* of the ranks, NULL: one                   */
     const char    *arch, *name, *format;
     const char    *chat_template; /* NULL if the file has none                 */
     size_t         chat_template_bytes;
@@ -36,9 +37,28 @@ struct mlc_model {
 
 void mlci_model_ref(mlc_model *m);
 
-/* A model opened with passes left out (mlcx, benchmarks); without may be NULL. */
+/* What a graph is compiled for. */
+typedef struct mlci_goal {
+    const char *without;       /* passes to leave out, between commas; NULL: none    */
+    mlci_target target;
+    bool      (*has_kernel)(const void *catalogue, uint64_t hash);
+    const void *catalogue;
+    uint32_t    rank, n_ranks; /* n_ranks 0 or 1: one has all                        */
+} mlci_goal;
+
+/* The model's graph in a module of its own, and its plan.  trace may be NULL. */
+mlc_status mlci_model_compile(const mlci_config *config, const mlci_goal *goal,
+                              mlci_arena *arena, mlci_module *module, mlci_decoder *decoder,
+                              mlci_plan *plan, mlci_trace_fn *trace, void *user, mlc_error *err);
+
+/* A model opened in a way that is not everybody's: passes left out, or as one rank of
+ * several, whose comm outlives it.  how may be NULL. */
+typedef struct mlci_how {
+    const char *without;
+    mlci_comm  *comm;
+} mlci_how;
 mlc_status mlci_model_open(mlc_context *ctx, const char *path, const mlc_source *source,
-                           const mlc_model_options *opts, const char *without,
+                           const mlc_model_options *opts, const mlci_how *how,
                            mlc_model **out, mlc_error *err);
 
 struct mlc_session {

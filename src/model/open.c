@@ -99,6 +99,9 @@ static mlc_status mo_hash(mlc_model *m, mlc_error *err)
     unsigned char bytes[64];
     uint64_t h = mlci_hash(m->arch, strlen(m->arch), m->gguf.n_tensors);
 
+    if (m->comm != NULL)         /* a rank's state is its own */
+        h = mlci_mix(h ^ ((uint64_t)m->comm->rank << 32 | m->comm->n_ranks));
+
     for (size_t i = 0; i < m->gguf.n_tensors; i++) {
         const mlci_tensor *t = &m->gguf.tensors[i];
         size_t n = t->n_bytes < sizeof bytes ? (size_t)t->n_bytes : sizeof bytes;
@@ -114,31 +117,52 @@ static mlc_status mo_hash(mlc_model *m, mlc_error *err)
     return MLC_OK;
 }
 
-static mlc_status mo_compile(mlc_model *m, const char *without, mlc_error *err)
+mlc_status mlci_model_compile(const mlci_config *config, const mlci_goal *goal,
+                              mlci_arena *arena, mlci_module *m, mlci_decoder *decoder,
+                              mlci_plan *plan, mlci_trace_fn *trace, void *user, mlc_error *err)
 {
-    mlc_status st = mlci_module_init(&m->module, &m->arena, &m->config, err);
+    mlc_status st = mlci_module_init(m, arena, config, err);
 
-    m->module.has_kernel = m->backend->has_kernel;
-    m->module.catalogue = m->ctx;
+    m->target = goal->target;
+    m->has_kernel = goal->has_kernel;
+    m->catalogue = goal->catalogue;
+    m->rank = goal->rank;
+    m->n_ranks = (uint32_t)mlci_max(goal->n_ranks, 1);
     if (st == MLC_OK)
-        st = mlci_model_build(&m->module, &m->decoder);
+        st = mlci_model_build(m, decoder);
+    return st == MLC_OK ? mlci_compile(m, goal->without, plan, trace, user) : st;
+}
+
+static mlc_status mo_compile(mlc_model *m, const mlci_how *how, mlc_error *err)
+{
+    mlci_goal goal = { .without = how->without, .target = MLCI_TARGET_CPU,
+                       .has_kernel = m->backend->has_kernel, .catalogue = m->ctx };
+    mlc_status st;
+
+    if (m->comm != NULL) {
+        goal.rank = m->comm->rank;
+        goal.n_ranks = m->comm->n_ranks;
+    }
+    st = mlci_model_compile(&m->config, &goal, &m->arena, &m->module, &m->decoder, &m->plan,
+                            NULL, NULL, err);
     if (st == MLC_OK && m->tokenizer->n_tokens != m->decoder.vocab)
         st = mlci_fail(err, MLC_EFORMAT, 0, "the vocabulary has %u tokens, the embedding "
                        "%u rows", m->tokenizer->n_tokens, m->decoder.vocab);
-    return st == MLC_OK ? mlci_compile(&m->module, without, &m->plan, NULL, NULL) : st;
+    return st;
 }
 
 static mlc_status mo_open(mlc_model *m, const mlc_model_options *opts,
-                          const char *without, mlc_error *err)
+                          const mlci_how *how, mlc_error *err)
 {
     mlci_load load = { .ctx = m->ctx, .module = &m->module, .plan = &m->plan,
-                       .source = &m->source, .progress = opts->progress,
+                       .source = &m->source, .comm = how->comm, .progress = opts->progress,
                        .progress_user = opts->progress_user };
     mlc_status st = mlci_device_check(m->ctx, opts->device, err);
 
     if (st != MLC_OK)
         return st;
     m->backend = &mlci_backend_cpu;
+    m->comm = how->comm;
     st = mlci_gguf_open(&m->gguf, &m->source, err);
     if (st != MLC_OK)
         return st;  /* its errors name the file already */
@@ -147,7 +171,7 @@ static mlc_status mo_open(mlc_model *m, const mlc_model_options *opts,
     if (st == MLC_OK)
         st = mlci_tokenizer_new(m->ctx, &m->config, &m->tokenizer, err);
     if (st == MLC_OK && (opts->flags & MLC_MODEL_NO_WEIGHTS) == 0) {
-        st = mo_compile(m, without, err);
+        st = mo_compile(m, how, err);
         if (st == MLC_OK)
             st = mo_hash(m, err);
         if (st == MLC_OK)
@@ -185,9 +209,10 @@ void mlc_model_close(mlc_model *m)
 }
 
 mlc_status mlci_model_open(mlc_context *ctx, const char *path, const mlc_source *source,
-                           const mlc_model_options *user_opts, const char *without,
+                           const mlc_model_options *user_opts, const mlci_how *how,
                            mlc_model **out, mlc_error *err)
 {
+    const mlci_how usual = { NULL, NULL };
     mlc_model_options opts;
     mlc_model *m;
     mlc_status st;
@@ -212,7 +237,7 @@ mlc_status mlci_model_open(mlc_context *ctx, const char *path, const mlc_source 
         ? mlci_source_path(&m->source, ctx, path, (opts.flags & MLC_MODEL_NO_MMAP) == 0, err)
         : mlci_source_user(&m->source, ctx, source, err);
     if (st == MLC_OK)
-        st = mo_open(m, &opts, without, err);
+        st = mo_open(m, &opts, how != NULL ? how : &usual, err);
     if (st != MLC_OK) {
         mlc_model_close(m);
         return st;

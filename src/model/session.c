@@ -258,6 +258,7 @@ static mlc_status se_eval(mlc_session *s, const se_batch *b, mlc_error *err)
     if (st != MLC_OK) {
         s->n_logits = 0;
         return mlci_fail(err, st, 0, st == MLC_ECANCELED ? "cancelled"
+                         : st == MLC_EIO ? "another rank is gone or does not answer"
                          : "the step could not be computed");
     }
     return MLC_OK;

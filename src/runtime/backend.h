@@ -13,6 +13,7 @@
 
 #include "../compiler/pass.h"
 #include "../load/source.h"
+#include "comm.h"
 
 /* One step: rows of any sequences, in the order of their results.  Prefill,
  * decode and scoring are all this. */
@@ -45,6 +46,7 @@ typedef struct mlci_load {
     const mlci_module *module;
     const mlci_plan   *plan;
     const mlci_source *source;
+    mlci_comm         *comm;          /* NULL: one rank                         */
     mlc_status       (*progress)(void *user, double done);
     void              *progress_user;
 } mlci_load;
@@ -76,7 +78,8 @@ typedef struct mlci_backend {
                                mlci_executor **out, mlc_error *err);
     void       (*executor_close)(mlci_executor *p);
     uint64_t   (*executor_bytes)(const mlci_executor *p);
-    /* Compute the step; MLC_ECANCELED if its flag was set meanwhile.  Pages of
+    /* Compute the step; MLC_EIO if another rank has gone, MLC_ECANCELED if its flag
+     * was set meanwhile.  Pages of
      * the rows' positions have then been written in part. */
     mlc_status (*run)(mlci_executor *p, const mlci_step *step);
     /* [bounds.logits][vocabulary]; rows that no later run has overwritten. */

@@ -7,8 +7,8 @@
  *                                     and what decodes blocks fused into a product
  *
  * OUT gets kernels.inc (C), kernels.cu, kernels.cl, a .comp for each kernel (GLSL),
- * catalogue.txt (hash, name) and programs.tir (what the GPU kernels compute, under
- * their hashes, for tests).
+ * catalogue.txt (hash, name), catalogue.c (the same of the devices' kernels), and
+ * cpu.tir and gpu.tir (what they compute, under their hashes, for tests).
  */
 #include "collect.h"
 
@@ -88,6 +88,24 @@ static void write_gpu(kg_set *s, const char *out)
     mlci_buf_reset(&b);
 }
 
+static void write_catalogue(kg_set *s, const char *out)
+{
+    mlci_buf b;
+
+    mlci_buf_init(&b, s->ctx, (size_t)64 << 20);
+    mlci_buf_text(&b, "/* Made by tools/kernelgen: do not edit. */\n"
+                      "#include \"../../kernels/generated/devices.h\"\n\n"
+                      "const mlci_device_entry mlci_device_catalogue[] = {\n");
+    for (size_t i = 0; i < s->n[MLCI_TARGET_GPU]; i++)
+        mlci_buf_format(&b, "    { 0x%016llxu, \"%s\" },\n",
+                        (unsigned long long)s->kernels[MLCI_TARGET_GPU][i]->hash,
+                        s->kernels[MLCI_TARGET_GPU][i]->name);
+    mlci_buf_format(&b, "};\nconst size_t mlci_device_catalogue_n = %zu;\n",
+                    s->n[MLCI_TARGET_GPU]);
+    write_file(out, "catalogue.c", &b);
+    mlci_buf_reset(&b);
+}
+
 static void write_lists(kg_set *s, const char *out)
 {
     mlci_buf b;
@@ -129,6 +147,7 @@ int main(int argc, char **argv)
     write_c(&s, argv[1]);
     write_gpu(&s, argv[1]);
     write_lists(&s, argv[1]);
+    write_catalogue(&s, argv[1]);
     for (int target = 0; target < MLCI_TARGET_COUNT; target++)
         for (size_t i = 0; i < s.n[target]; i++)
             if (s.kernels[target][i]->t.status != MLC_OK)

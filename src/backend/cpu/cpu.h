@@ -39,6 +39,7 @@ struct mlci_weights {
     const mlci_module *module;
     const mlci_plan   *plan;
     const mlci_cpu_kernels *kernels;
+    mlci_comm         *comm;
     cpu_weight        *nodes;          /* [module->n_nodes]                    */
     uint8_t           *blob;           /* all panels and vectors               */
     size_t             blob_bytes;
@@ -83,7 +84,8 @@ struct mlci_executor {
     const mlci_step *step;             /* of the run                           */
     float         *result;             /* all rows of logits                   */
     atomic_bool    canceled[2];        /* seen at this call and the one before */
-    bool           stopped;
+    mlc_status     stopped;            /* why the run ended early              */
+    float         *room;               /* what an exchange with ranks needs    */
     mlci_kv_layout *layouts;           /* [n_calls] for attention and appends  */
     cpu_use       *uses;               /* [n_calls][CPU_USES]                  */
     cpu_patch     *patches;
@@ -105,6 +107,8 @@ void cpu_run_embed(const cpu_job *j);
 void cpu_run_kernel(const cpu_job *j);
 void cpu_run_decode(const cpu_job *j);
 void cpu_run_append(const cpu_job *j);
+void cpu_run_reduce(const cpu_job *j);
+void cpu_run_gather(const cpu_job *j);
 
 /* A key or value row of all heads from head on, to the page of row t's position. */
 void cpu_append(const cpu_job *j, uint32_t t, uint32_t head, uint32_t n_heads,
@@ -158,9 +162,8 @@ static inline uint32_t cpu_rows_of(const cpu_job *j, uint32_t node)
 }
 
 /* Values of one row of the node. */
-static inline size_t cpu_row_size(const cpu_job *j, uint32_t node)
+static inline size_t cpu_row_elements(const mlci_module *m, uint32_t node)
 {
-    const mlci_module *m = j->p->weights->module;
     const mlci_type *t = &m->nodes[node].type;
     int64_t d = 0;
     size_t n = 1;

@@ -102,7 +102,7 @@ static void pg_cut_acts(pg_cutter *c, mlci_acts *a, size_t rows, size_t columns,
 
 /* What the plan's calls need at most. */
 typedef struct pg_needs {
-    size_t columns, tile, head_dim, row, heads;
+    size_t columns, tile, head_dim, row, heads, room;
     bool   floats;
 } pg_needs;
 
@@ -125,6 +125,8 @@ static pg_needs pg_measure(const mlci_weights *w)
                        == MLCI_FORM_FLOAT;
         }
         n.row = mlci_max(n.row, c->columns);
+        if (c->kind == MLCI_CALL_REDUCE || c->kind == MLCI_CALL_GATHER)
+            n.room = mlci_max(n.room, cpu_row_elements(w->module, c->out));
     }
     for (uint32_t p = 0; p < w->module->n_pools; p++)
         n.head_dim = mlci_max(n.head_dim, w->module->pools[p].head_dim);
@@ -153,6 +155,8 @@ static void pg_lay_out(mlci_executor *p, pg_cutter *c, const size_t *offsets,
                 p->values[i] = (float *)(void *)(values + offsets[w->plan->slot_of[i] - 1]);
     p->result = p->values[w->module->result];
     pg_cut_acts(c, &p->acts, p->bounds.rows, need.columns, need.floats);
+    if (w->comm != NULL)
+        p->room = pg_cut(c, mlci_mul(p->bounds.rows * w->comm->n_ranks, need.room) * sizeof(float));
     p->max_chunks = (uint32_t)(p->bounds.kv_tokens / MLCI_ATT_CHUNK + 2);
     (void)mlci_call_way(MLCI_CALL_ATTENTION, MLCI_TARGET_CPU, 1, &chunked);
     (void)mlci_call_way(MLCI_CALL_MATMUL, MLCI_TARGET_CPU, 1, &alone);
@@ -250,6 +254,7 @@ static void pg_thread(void *arg, mlci_team *team, uint32_t thread)
         [MLCI_CALL_KERNEL] = cpu_run_kernel, [MLCI_CALL_MATMUL] = cpu_run_matmul,
         [MLCI_CALL_EMBED] = cpu_run_embed, [MLCI_CALL_DECODE] = cpu_run_decode,
         [MLCI_CALL_APPEND] = cpu_run_append, [MLCI_CALL_ATTENTION] = cpu_run_attention,
+        [MLCI_CALL_REDUCE] = cpu_run_reduce, [MLCI_CALL_GATHER] = cpu_run_gather,
     };
     mlci_executor *p = arg;
     const mlci_plan *plan = p->weights->plan;
@@ -265,8 +270,8 @@ static void pg_thread(void *arg, mlci_team *team, uint32_t thread)
         run[plan->calls[i].kind](&j);
         mlci_team_barrier(team);
         if (atomic_load(&p->canceled[i % 2])) {
-            if (thread == 0)
-                p->stopped = true;
+            if (thread == 0 && p->stopped == MLC_OK)
+                p->stopped = MLC_ECANCELED;
             return;
         }
     }
@@ -277,7 +282,7 @@ mlc_status cpu_run(mlci_executor *p, const mlci_step *step)
     const mlci_module *m = p->weights->module;
 
     p->step = step;
-    p->stopped = false;
+    p->stopped = MLC_OK;
     p->values[m->result] = p->result + (size_t)step->first_logit * m->vocab_size;
     memcpy(p->values[m->tokens], step->tokens, step->n_rows * sizeof(int32_t));
     memcpy(p->values[m->positions], step->positions, step->n_rows * sizeof(int32_t));
@@ -286,7 +291,7 @@ mlc_status cpu_run(mlci_executor *p, const mlci_step *step)
                step->n_logits * sizeof(int32_t));
     cpu_uses_begin(p, step);
     mlci_pool_run(p->weights->ctx->pool, pg_thread, p);
-    return p->stopped ? MLC_ECANCELED : MLC_OK;
+    return p->stopped;
 }
 
 const float *cpu_logits(const mlci_executor *p)

@@ -306,6 +306,7 @@ static mlc_status we_open(const mlci_load *load, mlci_weights **out, mlc_error *
     w->ctx = load->ctx;
     w->module = load->module;
     w->plan = load->plan;
+    w->comm = load->comm;
     w->kernels = mlci_cpu_kernels_of(mlci_context_devices(load->ctx)->tier);
     w->nodes = mlci_new(w->ctx, w->module->n_nodes, sizeof *w->nodes);
     multiplied = mlci_new(w->ctx, w->module->n_nodes, 1);
