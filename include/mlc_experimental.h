@@ -104,6 +104,28 @@ mlc_status mlcx_module_print(mlcx_module *m, mlcx_text_fn write, void *user);
 mlc_status mlcx_module_kernel(mlcx_module *m, const char *name, mlcx_kernel_fn fn, void *user,
                               mlc_error *err);
 
+/* A pass of the caller's: the module as text; what is given to write (with out) becomes
+ * the module, nothing leaves it as it was.  Nonzero: failed. */
+typedef int (*mlcx_pass_fn)(void *user, const char *text, size_t n, mlcx_text_fn write,
+                            void *out);
+
+/* mlcx_module_pass - a pass by its name, for mlcx_module_optimize.  At most 32.
+ * Errors: MLC_EINVAL. */
+mlc_status mlcx_module_pass(mlcx_module *m, const char *name, mlcx_pass_fn fn, void *user,
+                            mlc_error *err);
+
+/*
+ * mlcx_module_optimize - run passes: names between commas, in that order; NULL: all of
+ * the library's.  After each the module is read again, with all types deduced anew.
+ *
+ *   common  equal calls of programs become one     dead  unused values go
+ *   fuse    programs that follow each other become one, where their patterns allow it
+ *
+ * Errors: MLC_EINVAL for an unknown name; MLC_EFORMAT if what a pass made is no module,
+ * MLC_ECANCELED if it failed: by its name, and the module is as it was before it.
+ */
+mlc_status mlcx_module_optimize(mlcx_module *m, const char *passes, mlc_error *err);
+
 /*
  * mlcx_module_run - interpret a function on arguments, one for each parameter.
  *   result   its data is the module's until the next run or mlcx_module_close.

@@ -5,7 +5,10 @@
  */
 #include "golden.h"
 #include "tir_help.h"
+#include "../include/mlc_experimental.h"
 #include "../src/compiler/module.h"
+
+#include <math.h>
 
 static mlc_context *ctx;
 
@@ -290,6 +293,186 @@ static void test_refused(void)
     }
 }
 
+/* ---- passes ------------------------------------------------------------------------ */
+
+/* Decoding, product, bias (twice the same), activation, scaling, and what nobody uses;
+ * a cast and a library call that stay. */
+static const char chain[] =
+    "function main(x: f32[n, 64], q: u8[m, 2, 18], b: f32[m]) -> f32[n, m] {\n"
+    "    w = call_tir decode_Q4_0(q) -> f32[m, 64]\n"
+    "    y = matmul(x, w)\n"
+    "    z = add_vector(y, b)\n"
+    "    z2 = add_vector(y, b)\n"
+    "    unused = gelu(z2)\n"
+    "    s = silu(z)\n"
+    "    t = scale(s, 0.5)\n"
+    "    c = match_cast t as f32[n, p]\n"
+    "    return t\n"
+    "}\n";
+
+typedef struct text { char text[8192]; size_t n; } text;
+
+static void take(void *user, const char *p, size_t n)
+{
+    text *t = user;
+
+    if (t->n + n < sizeof t->text) {
+        memcpy(t->text + t->n, p, n);
+        t->text[t->n += n] = 0;
+    }
+}
+
+static size_t count(const char *s, const char *what)
+{
+    size_t n = 0;
+
+    for (s = strstr(s, what); s != NULL; s = strstr(s + 1, what))
+        n++;
+    return n;
+}
+
+static mlcx_module *open_api(const char *source)
+{
+    mlcx_module *m = NULL;
+    mlc_error err = { 0 };
+
+    T_CHECK(mlcx_module_open(ctx, source, strlen(source), &m, &err) == MLC_OK, "%s", err.text);
+    return m;
+}
+
+/* main of the module on random numbers: always the same. */
+static void numbers(mlcx_module *m, float out[6])
+{
+    float x[2 * 64], b[3];
+    unsigned char q[3 * 2 * 18];
+    uint64_t seed = 7;
+    mlcx_array args[3] = { { x, "f32", 2, { 2, 64 } }, { q, "u8", 3, { 3, 2, 18 } },
+                           { b, "f32", 1, { 3 } } }, result = { NULL, NULL, 0, { 0 } };
+    mlc_error err = { 0 };
+
+    for (int i = 0; i < 128; i++)
+        x[i] = tir_random(&seed);
+    for (int i = 0; i < 108; i++)
+        q[i] = (unsigned char)(i % 18 == 1 ? 0x2c : t_rand(&seed));
+    for (int i = 0; i < 3; i++)
+        b[i] = tir_random(&seed);
+    T_CHECK(mlcx_module_run(m, "main", args, 3, &result, &err) == MLC_OK, "%s", err.text);
+    memset(out, 0, 6 * sizeof *out);
+    if (result.data != NULL)
+        memcpy(out, result.data, 6 * sizeof *out);
+}
+
+static void near_to(const float *got, const float *want)
+{
+    for (int i = 0; i < 6; i++)
+        T_CHECK(fabsf(got[i] - want[i]) <= 1e-6f * fabsf(want[i]) && want[i] != 0,
+                "%d: %g, want %g", i, (double)got[i], (double)want[i]);
+}
+
+static void test_passes(void)
+{
+    float want[6], got[6];
+    mlcx_module *m;
+    mlc_error err = { 0 };
+    text t = { "", 0 };
+
+    T_CASE("common, dead: one sum is left of two, nothing of the unused");
+    m = open_api(chain);
+    numbers(m, want);
+    T_CHECK(mlcx_module_optimize(m, "common,dead", &err) == MLC_OK, "%s", err.text);
+    mlcx_module_print(m, take, &t);
+    T_CHECK(count(t.text, "add_vector(") == 1 && strstr(t.text, "gelu") == NULL, "%s", t.text);
+    T_CHECK(count(t.text, "match_cast t") == 1, "%s", t.text);
+    numbers(m, got);
+    near_to(got, want);
+    T_CASE("fuse: from decoding to scaling one program, without the decoded matrix");
+    T_CHECK(mlcx_module_optimize(m, "fuse", &err) == MLC_OK, "%s", err.text);
+    t.n = 0;
+    mlcx_module_print(m, take, &t);
+    T_CHECK(count(t.text, "call_tir") == 1 && count(t.text, "program") == 1
+            && count(t.text, "var ") == 1 && strstr(t.text, "matmul") == NULL, "%s", t.text);
+    numbers(m, got);
+    near_to(got, want);
+    mlcx_module_close(m);
+    T_CASE("all passes, twice");
+    m = open_api(chain);
+    T_CHECK(mlcx_module_optimize(m, NULL, &err) == MLC_OK
+            && mlcx_module_optimize(m, NULL, &err) == MLC_OK, "%s", err.text);
+    numbers(m, got);
+    near_to(got, want);
+    mlcx_module_close(m);
+    T_CASE("what may not be fused: a value that is used twice, a reduction in a product");
+    m = open_api("function main(x: f32[n, 64], q: u8[m, 2, 18], b: f32[m]) -> f32[n, m] {\n"
+                 "    h = softmax(x)\n    w = call_tir decode_Q4_0(q) -> f32[m, 64]\n"
+                 "    y = matmul(h, w)\n    z = add_vector(y, b)\n    s = silu(z)\n"
+                 "    t = mul(z, s)\n    return t\n}\n");
+    numbers(m, want);
+    T_CHECK(mlcx_module_optimize(m, "fuse", &err) == MLC_OK, "%s", err.text);
+    t.n = 0;
+    mlcx_module_print(m, take, &t);
+    T_CHECK(strstr(t.text, "h = softmax(x)") != NULL && count(t.text, "fused") == 4, "%s", t.text);
+    numbers(m, got);
+    near_to(got, want);
+    mlcx_module_close(m);
+}
+
+/* ---- passes of the caller's ------------------------------------------------------------ */
+
+static int no_silu(void *user, const char *p, size_t n, mlcx_text_fn write, void *out)
+{
+    const char *at = strstr(p, "silu");
+
+    (void)user;
+    write(out, p, (size_t)(at - p));
+    write(out, "relu", 4);
+    write(out, at + 4, n - (size_t)(at + 4 - p));
+    return 0;
+}
+
+static int nonsense(void *user, const char *p, size_t n, mlcx_text_fn write, void *out)
+{
+    (void)user, (void)p, (void)n;
+    write(out, "function main(", 14);
+    return 0;
+}
+
+static int nothing(void *user, const char *p, size_t n, mlcx_text_fn write, void *out)
+{
+    (void)p, (void)n, (void)write, (void)out;
+    return *(int *)user;
+}
+
+static void test_own_passes(void)
+{
+    int zero = 0, one = 1;
+    float want[6], got[6];
+    mlcx_module *m = open_api(chain);
+    mlc_error err = { 0 };
+    text t = { "", 0 };
+
+    T_CASE("a pass of the caller's between the library's");
+    T_CHECK(mlcx_module_pass(m, "no_silu", no_silu, NULL, &err) == MLC_OK
+            && mlcx_module_pass(m, "nonsense", nonsense, NULL, &err) == MLC_OK
+            && mlcx_module_pass(m, "keep", nothing, &zero, &err) == MLC_OK
+            && mlcx_module_pass(m, "fail", nothing, &one, &err) == MLC_OK, "%s", err.text);
+    T_CHECK(mlcx_module_optimize(m, "dead,no_silu,keep,fuse", &err) == MLC_OK, "%s", err.text);
+    mlcx_module_print(m, take, &t);
+    T_CHECK(strstr(t.text, "exp(") == NULL && strstr(t.text, "max(") != NULL, "%s", t.text);
+    numbers(m, want);
+    T_CASE("a pass that fails, or makes no module, is named and changes nothing");
+    T_CHECK(mlcx_module_optimize(m, "nonsense", &err) == MLC_EFORMAT
+            && strncmp(err.text, "pass nonsense: line 1", 21) == 0, "%s", err.text);
+    T_CHECK(mlcx_module_optimize(m, "fail", &err) == MLC_ECANCELED
+            && strstr(err.text, "pass fail") != NULL, "%s", err.text);
+    T_CHECK(mlcx_module_optimize(m, "nosuch", &err) == MLC_EINVAL
+            && strstr(err.text, "pass nosuch") != NULL, "%s", err.text);
+    T_CHECK(mlcx_module_pass(m, NULL, nothing, &one, &err) == MLC_EINVAL, "%s", err.text);
+    memset(got, 0, sizeof got);
+    numbers(m, got);
+    T_CHECK(memcmp(got, want, sizeof got) == 0, "changed");
+    mlcx_module_close(m);
+}
+
 int main(void)
 {
     ctx = test_context(NULL);
@@ -299,6 +482,8 @@ int main(void)
     test_unique();
     test_sizes();
     test_refused();
+    test_passes();
+    test_own_passes();
     mlc_context_close(ctx);
     return t_done();
 }

@@ -62,6 +62,10 @@ static void ex_calls(mlci_buf *b, const mlci_module *m, const mlci_plan *plan)
 static void ex_program(mlci_buf *b, const mlci_module *m, const mlci_use *u, const mlci_plan *plan,
                        uint32_t group)
 {
+    mlci_tir t = m->tir;
+    const char *text;
+    uint64_t hash;
+
     if (u->program == NULL)
         return;
     for (uint32_t g = 1; g < group; g++) {
@@ -73,8 +77,8 @@ static void ex_program(mlci_buf *b, const mlci_module *m, const mlci_use *u, con
         if (seen)
             return;
     }
-    mlci_buf_format(b, "\n# k_%016llx\n", (unsigned long long)u->hash);
-    mlci_program_print(&m->tir, u->program, b);
+    text = mlci_program_signature(&t, u->program, &hash, NULL);
+    mlci_buf_format(b, "\n# k_%016llx\n%s", (unsigned long long)u->hash, text != NULL ? text : "");
 }
 
 static void ex_programs(mlci_buf *b, const mlci_module *m, const mlci_plan *plan)

@@ -5,21 +5,28 @@
 #include "../../include/mlc_experimental.h"
 #include "../compiler/module.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MX_KERNELS = 32, MX_DEFAULT_SIZE = 4 };
+enum { MX_KERNELS = 32, MX_PASSES = 32, MX_DEFAULT_SIZE = 4 };
+
+static const size_t mx_text_limit = (size_t)64 << 20;
 
 typedef struct mx_kernel { mlcx_kernel_fn fn; void *user; } mx_kernel;
+typedef struct mx_pass { const char *name; mlcx_pass_fn fn; void *user; } mx_pass;
 
 struct mlcx_module {
     mlc_context     *ctx;
-    mlci_text_module text;
+    mlci_arena       names;              /* of kernels and passes                */
+    mlci_text_module *text;              /* points into itself: never moved       */
     char            *source;
     size_t           n_source;
     mlci_host        hosts[MX_KERNELS];
     mx_kernel        kernels[MX_KERNELS];
     size_t           n_hosts;
+    mx_pass          passes[MX_PASSES];
+    size_t           n_passes;
     mlci_array       result;
     size_t           result_bytes;
     mlc_error        err;
@@ -43,6 +50,13 @@ static int mx_call(void *user, const mlci_array *arrays, uint32_t n)
     return k->fn(k->user, list, n);
 }
 
+static void mx_drop_text(mlc_context *ctx, mlci_text_module *t)
+{
+    if (t != NULL)
+        mlci_text_close(t);
+    mlci_delete(ctx, t, 1, sizeof *t);
+}
+
 static void mx_drop_result(mlcx_module *m)
 {
     if (m->result_bytes > 0)
@@ -64,12 +78,14 @@ mlc_status mlcx_module_open(mlc_context *ctx, const char *text, size_t n, mlcx_m
         return mlci_nomem(err, "module");
     m->ctx = ctx;
     mlci_context_ref(ctx);
+    mlci_arena_init(&m->names, ctx, (size_t)1 << 20);
     m->n_source = n + 1;
     m->source = mlci_new(ctx, m->n_source, 1);
+    m->text = mlci_new(ctx, 1, sizeof *m->text);
     if (m->source != NULL && n > 0)
         memcpy(m->source, text, n);
-    st = m->source == NULL ? mlci_nomem(&m->err, "module")
-                           : mlci_text_open(&m->text, ctx, m->source, n, &m->err);
+    st = m->source == NULL || m->text == NULL ? mlci_nomem(&m->err, "module")
+                           : mlci_text_open(m->text, ctx, m->source, n, &m->err);
     if (st != MLC_OK) {
         if (err != NULL)
             *err = m->err;
@@ -88,7 +104,8 @@ void mlcx_module_close(mlcx_module *m)
         return;
     ctx = m->ctx;
     mx_drop_result(m);
-    mlci_text_close(&m->text);
+    mx_drop_text(ctx, m->text);
+    mlci_arena_reset(&m->names);
     mlci_delete(ctx, m->source, m->n_source, 1);
     mlci_delete(ctx, m, 1, sizeof *m);
     mlci_context_unref(ctx);
@@ -100,7 +117,7 @@ mlc_status mlcx_module_print(mlcx_module *m, mlcx_text_fn write, void *user)
     mlci_buf b;
 
     mlci_buf_init(&b, m->ctx, (size_t)64 << 20);
-    mlci_text_print(&m->text, &b);
+    mlci_text_print(m->text, &b);
     if (b.failed)
         st = MLC_ENOMEM;
     else
@@ -112,7 +129,7 @@ mlc_status mlcx_module_print(mlcx_module *m, mlcx_text_fn write, void *user)
 mlc_status mlcx_module_kernel(mlcx_module *m, const char *name, mlcx_kernel_fn fn, void *user,
                               mlc_error *err)
 {
-    const char *copy = name != NULL ? mlci_arena_copy(&m->text.arena, name, strlen(name)) : NULL;
+    const char *copy = name != NULL ? mlci_arena_copy(&m->names, name, strlen(name)) : NULL;
 
     if (copy == NULL || fn == NULL || m->n_hosts == MX_KERNELS)
         return mlci_fail(err, MLC_EINVAL, 0, "a kernel without name or function, or more than "
@@ -123,6 +140,107 @@ mlc_status mlcx_module_kernel(mlcx_module *m, const char *name, mlcx_kernel_fn f
     return MLC_OK;
 }
 
+/* ---- passes -------------------------------------------------------------------------------- */
+
+mlc_status mlcx_module_pass(mlcx_module *m, const char *name, mlcx_pass_fn fn, void *user,
+                            mlc_error *err)
+{
+    const char *copy = name != NULL ? mlci_arena_copy(&m->names, name, strlen(name)) : NULL;
+
+    if (copy == NULL || fn == NULL || m->n_passes == MX_PASSES)
+        return mlci_fail(err, MLC_EINVAL, 0, "a pass without name or function, or more than %d",
+                         MX_PASSES);
+    m->passes[m->n_passes++] = (mx_pass){ copy, fn, user };
+    return MLC_OK;
+}
+
+static void mx_append(void *user, const char *text, size_t n) { mlci_buf_put(user, text, n); }
+
+/* One of the library's passes, on a copy of the module, as text. */
+static mlc_status mx_own_pass(mlcx_module *m, size_t pass, mlci_buf *out)
+{
+    mlci_text_module copy;
+    mlc_status st = mlci_text_open(&copy, m->ctx, m->source, m->n_source - 1, &m->err);
+
+    if (st == MLC_OK)
+        st = mlci_text_pass(&copy, pass);
+    if (st == MLC_OK)
+        mlci_text_print(&copy, out);
+    mlci_text_close(&copy);
+    return st;
+}
+
+/* The text in place of the module's, if it reads; the module stays as it was if not. */
+static mlc_status mx_take(mlcx_module *m, const mlci_buf *b)
+{
+    char *source = b->failed ? NULL : mlci_new(m->ctx, b->n + 1, 1);
+    mlci_text_module *text = mlci_new(m->ctx, 1, sizeof *text);
+    mlc_status st = mlci_nomem(&m->err, "module");
+
+    if (source != NULL && text != NULL) {
+        if (b->n > 0)
+            memcpy(source, b->data, b->n);
+        st = mlci_text_open(text, m->ctx, source, b->n, &m->err);
+    }
+    if (st != MLC_OK) {
+        mx_drop_text(m->ctx, text);
+        mlci_delete(m->ctx, source, b->n + 1, 1);
+        return st;
+    }
+    mx_drop_result(m);
+    mx_drop_text(m->ctx, m->text);
+    mlci_delete(m->ctx, m->source, m->n_source, 1);
+    m->source = source;
+    m->n_source = b->n + 1;
+    m->text = text;
+    return MLC_OK;
+}
+
+static mlc_status mx_pass_run(mlcx_module *m, const char *name, size_t n)
+{
+    mlc_status st = MLC_EINVAL;
+    mlci_buf out, in;
+
+    mlci_buf_init(&out, m->ctx, mx_text_limit);
+    mlci_buf_init(&in, m->ctx, mx_text_limit);
+    for (size_t i = 0; mlci_text_pass_name(i) != NULL && st == MLC_EINVAL; i++)
+        if (strlen(mlci_text_pass_name(i)) == n && memcmp(mlci_text_pass_name(i), name, n) == 0)
+            st = mx_own_pass(m, i, &out);
+    for (size_t i = 0; i < m->n_passes && st == MLC_EINVAL; i++)
+        if (strlen(m->passes[i].name) == n && memcmp(m->passes[i].name, name, n) == 0) {
+            mlci_text_print(m->text, &in);
+            st = m->passes[i].fn(m->passes[i].user, in.data, in.n, mx_append, &out) == 0
+               ? MLC_OK : mlci_fail(&m->err, MLC_ECANCELED, 0, "it failed");
+        }
+    if (st == MLC_EINVAL)
+        st = mlci_fail(&m->err, st, 0, "there is no such pass");
+    if (st == MLC_OK && (out.n > 0 || out.failed))
+        st = mx_take(m, &out);
+    mlci_buf_reset(&in);
+    mlci_buf_reset(&out);
+    return st;
+}
+
+mlc_status mlcx_module_optimize(mlcx_module *m, const char *passes, mlc_error *err)
+{
+    const char *p = passes != NULL ? passes : "common,dead,fuse";
+
+    for (; *p != 0; p += *p == ',') {
+        const size_t n = strcspn(p, ",");
+        char name[60];
+        mlc_status st = mx_pass_run(m, p, n);
+
+        snprintf(name, sizeof name, "pass %.*s", (int)mlci_min(n, 40), p);
+        if (st != MLC_OK) {
+            if (err != NULL)
+                *err = m->err;
+            return mlci_error_prefix(err, st, name);
+        }
+        p += n;
+    }
+    return MLC_OK;
+}
+
 static mlc_status mx_run(mlcx_module *m, const mlci_function *f, const mlci_array *args,
                          mlc_error *err)
 {
@@ -130,7 +248,7 @@ static mlc_status mx_run(mlcx_module *m, const mlci_function *f, const mlci_arra
 
     mx_drop_result(m);
     memset(&m->err, 0, sizeof m->err);
-    st = mlci_text_run(&m->text, f, args, m->hosts, m->n_hosts, &m->result, &m->result_bytes);
+    st = mlci_text_run(m->text, f, args, m->hosts, m->n_hosts, &m->result, &m->result_bytes);
     if (st != MLC_OK && err != NULL)
         *err = m->err;
     return st;
@@ -138,7 +256,7 @@ static mlc_status mx_run(mlcx_module *m, const mlci_function *f, const mlci_arra
 
 static const mlci_function *mx_function(const mlcx_module *m, const char *name, mlc_error *err)
 {
-    const mlci_function *f = name != NULL ? mlci_text_function(&m->text, name) : NULL;
+    const mlci_function *f = name != NULL ? mlci_text_function(m->text, name) : NULL;
 
     if (f == NULL)
         mlci_fail(err, MLC_EINVAL, 0, "no function \"%.60s\"", name != NULL ? name : "");
@@ -202,7 +320,7 @@ static size_t mx_make(mlcx_module *m, const mlci_stmt *s, const int64_t *env, ml
     for (uint32_t d = 0; d < a->rank; d++) {
         a->dims[d] = MX_DEFAULT_SIZE;
         if (s->type.dims[d] != MLCI_DIM_ANY
-            && (!mlci_dim_at(&m->text.dims, s->type.dims[d], env, m->text.dims.n_atoms,
+            && (!mlci_dim_at(&m->text->dims, s->type.dims[d], env, m->text->dims.n_atoms,
                              &a->dims[d]) || a->dims[d] < 0))
             a->dims[d] = 0;
         n = mlci_mul(n, (size_t)a->dims[d]);
@@ -247,7 +365,7 @@ mlc_status mlcx_module_try(mlcx_module *m, const char *function, const char *siz
     const mlci_function *f = mx_function(m, function, err);
     size_t bytes[MLCI_MAX_ARGS] = { 0 };
     mlci_array args[MLCI_MAX_ARGS];
-    uint32_t n_env = m->text.dims.n_atoms;
+    uint32_t n_env = m->text->dims.n_atoms;
     mlc_status st = MLC_OK;
     int64_t *env;
 
@@ -257,7 +375,7 @@ mlc_status mlcx_module_try(mlcx_module *m, const char *function, const char *siz
     if (env == NULL)
         return mlci_nomem(err, "arguments");
     for (uint32_t i = 0; i < f->scope.n; i++)
-        env[mlci_dim_atom(&m->text.dims, f->scope.dims[i])] = mx_size(sizes, f->scope.names[i]);
+        env[mlci_dim_atom(&m->text->dims, f->scope.dims[i])] = mx_size(sizes, f->scope.names[i]);
     for (uint32_t i = 0; i < f->n_params && st == MLC_OK; i++) {
         bytes[i] = mx_make(m, &f->stmts[i], env, &args[i], err);
         if (bytes[i] == 0 && args[i].dtype != MLCI_DT_SHAPE)

@@ -20,7 +20,7 @@ typedef struct cli_options {
     int         threads, verbose;
     bool        json, no_special, no_parse, raw, help;
     const char *prompt, *system, *text_file, *json_file, *ids;
-    const char *pass;
+    const char *pass, *passes;
     int         ranks, rank;
     int         greedy, n_prompt, n_decode, depth, repeat;
     cJSON      *sampling;       /* members for the request                     */

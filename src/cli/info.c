@@ -138,6 +138,8 @@ int cli_ir(const cli_options *o)
         return 1;
     }
     st = mlcx_module_open(ctx, text, n, &m, &err);
+    if (st == MLC_OK && o->passes != NULL)
+        st = mlcx_module_optimize(m, o->passes, &err);
     if (st == MLC_OK)
         st = o->function == NULL ? mlcx_module_print(m, in_write, stdout)
            : mlcx_module_try(m, o->function, o->sizes, in_write, stdout, &err);

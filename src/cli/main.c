@@ -34,7 +34,7 @@ static const cli_command ma_commands[] = {
     { "explain", "MODEL", "graph, compiler passes, kernels and memory",
       "help verbose pass device without ranks rank", cli_explain },
     { "ir", "FILE", "read a module; print it with types, or run a function on made-up inputs",
-      "help verbose run sizes", cli_ir },
+      "help verbose run sizes passes", cli_ir },
 };
 
 typedef enum ma_kind { MA_TEXT, MA_INT, MA_FLAG, MA_REQUEST } ma_kind;
@@ -76,6 +76,7 @@ static const ma_option ma_options[] = {
     OPT("repeat", 'r', MA_INT, repeat, "N", "take the median of N (3)"),
     OPT("without", 0, MA_TEXT, without, "A,B", "leave out compiler passes"),
     OPT("pass", 0, MA_TEXT, pass, "P", "all (the default), or before and after this one"),
+    OPT("passes", 0, MA_TEXT, passes, "A,B", "passes to run first: common, dead, fuse"),
     OPT("ranks", 0, MA_INT, ranks, "N", "shared out among N"),
     OPT("rank", 0, MA_INT, rank, "R", "what this one of them does (0)"),
     OPT("run", 0, MA_TEXT, function, "NAME", "the function to run"),

@@ -29,7 +29,7 @@
 
 #include "ir.h"
 
-enum { MLCI_MAX_ARGS = 8 };
+enum { MLCI_MAX_ARGS = 8, MLCI_MAX_MADE = 256 };
 
 typedef enum mlci_stmt_kind {
     MLCI_S_PARAM, MLCI_S_PROGRAM, MLCI_S_LIBRARY, MLCI_S_CALL, MLCI_S_UNIQUE,
@@ -71,6 +71,8 @@ typedef struct mlci_text_module {
     mlci_tir       tir;
     mlci_library   library;
     uint32_t       n_own;          /* programs of the text                      */
+    mlci_program  *made[MLCI_MAX_MADE];   /* by passes                          */
+    uint32_t       n_made, n_named;
     mlci_function *functions;      /* in order                                  */
     mlc_error     *err;
 } mlci_text_module;
@@ -82,6 +84,10 @@ void mlci_text_close(mlci_text_module *m);
 mlci_function *mlci_text_function(const mlci_text_module *m, const char *name);
 /* With the types that were deduced; what is printed reads back the same. */
 void mlci_text_print(mlci_text_module *m, mlci_buf *out);
+
+/* The i-th pass over modules, NULL behind the last; and running it: see module_pass.c. */
+const char *mlci_text_pass_name(size_t i);
+mlc_status  mlci_text_pass(mlci_text_module *m, size_t i);
 
 /*
  * Run a function: arrays for its parameters in order (a shape's: data NULL, its

@@ -573,6 +573,8 @@ void mlci_text_print(mlci_text_module *m, mlci_buf *out)
 
     for (uint32_t i = m->n_own; i-- > 0;)
         mlci_library_print(&m->library, i, out);
+    for (uint32_t i = 0; i < m->n_made; i++)
+        mlci_program_print(&m->tir, m->made[i], out);
     for (const mlci_function *f = m->functions; f != NULL; f = f->next) {
         mlci_buf_format(out, "function %s(", f->name);
         for (uint32_t i = 0; i < f->n_params; i++) {

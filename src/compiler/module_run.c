@@ -109,6 +109,16 @@ static void tr_shape(tr_frame *t, const mlci_type *type, const mlci_array *a, co
 
 /* ---- statements ------------------------------------------------------------------------- */
 
+/* The sizes that the type of a call says, as far as they are known. */
+static bool tr_said(const tr_frame *t, const mlci_stmt *s, mlci_array *out)
+{
+    for (uint32_t k = 0; k < out->rank; k++)
+        if (s->type.dims[k] == MLCI_DIM_ANY
+            || !mlci_dim_at(&t->r->m->dims, s->type.dims[k], t->env, t->n_env, &out->dims[k]))
+            return false;
+    return true;
+}
+
 /* The output's sizes: those of the type, or solved from the operands. */
 static bool tr_output(tr_frame *t, const mlci_stmt *s, mlci_array *out)
 {
@@ -118,6 +128,8 @@ static bool tr_output(tr_frame *t, const mlci_stmt *s, mlci_array *out)
     bool again = true, ok = true;
 
     *out = (mlci_array){ NULL, s->type.dtype, s->type.rank, { 1, 1, 1, 1 } };
+    if (s->given && tr_said(t, s, out))
+        return true;
     map = mlci_new(t->r->ctx, d->n_atoms, sizeof *map);
     if (map == NULL) {
         mlci_tir_fail(&t->r->m->tir, MLC_ENOMEM, "out of memory: module");
@@ -180,12 +192,10 @@ static void tr_library(tr_frame *t, const mlci_stmt *s, mlci_array *out)
     mlci_tir *tir = &t->r->m->tir;
 
     *out = (mlci_array){ NULL, s->type.dtype, s->type.rank, { 1, 1, 1, 1 } };
-    for (uint32_t k = 0; k < out->rank; k++)
-        if (s->type.dims[k] == MLCI_DIM_ANY
-            || !mlci_dim_at(&t->r->m->dims, s->type.dims[k], t->env, t->n_env, &out->dims[k])) {
-            mlci_tir_fail(tir, MLC_EINVAL, "%s: the size of its output is not decided", s->callee);
-            return;
-        }
+    if (!tr_said(t, s, out)) {
+        mlci_tir_fail(tir, MLC_EINVAL, "%s: the size of its output is not decided", s->callee);
+        return;
+    }
     for (size_t i = 0; i < t->r->n_hosts; i++) {
         if (strcmp(t->r->hosts[i].name, s->callee) != 0)
             continue;

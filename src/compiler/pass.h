@@ -146,6 +146,9 @@ bool mlci_one_kernel(mlci_module *m, uint32_t a, uint32_t b);
 bool mlci_join(mlci_module *m, uint32_t a, uint32_t b);
 /* The matmul of the node's group, 0 if it has none. */
 uint32_t mlci_group_matmul(const mlci_module *m, uint32_t node);
+/* pass_fuse_ops.c: may a producer of the first pattern be computed inside a consumer of
+ * the second? */
+bool mlci_may_fuse(mlci_pattern producer, mlci_pattern consumer);
 /* call.c: the group whose last member is given as one call; false if it cannot be. */
 bool mlci_group_call(mlci_module *m, uint32_t last, mlci_call *call);
 /* pass_fold.c: the value of a folded node, from those of others; [n_nodes]. */

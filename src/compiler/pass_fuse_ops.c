@@ -8,9 +8,12 @@
  */
 #include "pass.h"
 
-/* May a producer of the first pattern be computed inside a consumer of the second? */
-static bool pf_may(mlci_pattern producer, mlci_pattern consumer)
+bool mlci_may_fuse(mlci_pattern producer, mlci_pattern consumer)
 {
+    if (producer == MLCI_OUT_FUSIBLE)      /* what becomes of each sum */
+        return consumer <= MLCI_BROADCAST;
+    if (consumer == MLCI_OUT_FUSIBLE)      /* what a factor is made of */
+        return producer <= MLCI_INJECTIVE;
     return producer <= MLCI_REDUCTION && consumer <= MLCI_REDUCTION
         && (producer < MLCI_REDUCTION || consumer <= MLCI_BROADCAST);
 }
@@ -32,7 +35,7 @@ mlc_status mlci_pass_fuse_ops(mlci_module *m, mlci_plan *plan)
                 continue;
             /* Rows are looked up by the device's own call, which scales them too. */
             if (p->op == MLCI_OP_EMBED ? n->pattern == MLCI_ELEMENTWISE
-                                       : pf_may(p->pattern, n->pattern)
+                                       : mlci_may_fuse(p->pattern, n->pattern)
                                          && mlci_one_kernel(m, in, i))
                 (void)mlci_join(m, i, in);
         }

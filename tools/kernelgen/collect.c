@@ -18,16 +18,18 @@ static bool kg_has(const kg_set *s, mlci_target target, uint64_t hash)
     return false;
 }
 
-/* A scheduled program of t's, read into a kernel of its own from its text. */
+/* A scheduled program of t's, read into a kernel of its own from its text, in which
+ * everything is called by number. */
 static void kg_keep(kg_set *s, mlci_tir *t, mlci_target target, const mlci_program *q,
-                    uint64_t hash, const char *name)
+                    const char *name)
 {
     kg_kernel *k = mlci_arena_new(&s->arena, 1, sizeof *k);
+    uint64_t hash, again = 0;
+    const char *text = mlci_program_signature(t, q, &hash, NULL);
     const mlci_program *p;
     mlci_lex x;
-    mlci_buf b;
 
-    if (kg_has(s, target, hash))
+    if (text == NULL || kg_has(s, target, hash))
         return;
     if (k == NULL || s->n[target] == KG_MAX_KERNELS) {
         mlci_tir_fail(&s->t, MLC_ENOMEM, "out of memory: %s", name);
@@ -38,27 +40,25 @@ static void kg_keep(kg_set *s, mlci_tir *t, mlci_target target, const mlci_progr
     k->t = (mlci_tir){ &k->arena, &k->dims, &s->err, MLC_OK };
     k->hash = hash;
     k->name = mlci_arena_copy(&s->arena, name, strlen(name));
-    mlci_buf_init(&b, s->ctx, (size_t)1 << 20);
-    mlci_program_print(t, q, &b);
-    mlci_lex_begin(&x, &k->t, b.data, b.n);
+    mlci_lex_begin(&x, &k->t, text, strlen(text));
     mlci_lex_want(&x, "program");
     p = mlci_program_parse(&x, 0);
     p = p != NULL ? mlci_tir_schedule(&k->t, p, target) : NULL;   /* shares its axes */
     k->program = p != NULL ? mlci_program_copy(&k->t, p, true, &k->symbols) : NULL;
-    mlci_buf_reset(&b);
     s->kernels[target][s->n[target]++] = k;
-    if (k->program == NULL || k->name == NULL)
-        s->t.status = MLC_ENOMEM;
+    if (k->program != NULL)
+        (void)mlci_program_signature(&k->t, k->program, &again, NULL);
+    if (k->name == NULL || again != hash)
+        mlci_tir_fail(&s->t, MLC_EFORMAT, "%s: its text does not read as it was", name);
 }
 
 /* The library's program for one target, if it can be scheduled. */
 static void kg_want(kg_set *s, mlci_target target, const mlci_program *p, const char *name)
 {
     mlci_program *q = p != NULL ? mlci_tir_schedule(&s->t, p, target) : NULL;
-    uint64_t hash;
 
-    if (q != NULL && mlci_program_signature(&s->t, q, &hash, NULL) != NULL)
-        kg_keep(s, &s->t, target, q, hash, name);
+    if (q != NULL)
+        kg_keep(s, &s->t, target, q, name);
 }
 
 /* Two programs, the first one's output the second one's input number `input`. */
@@ -124,7 +124,8 @@ static void kg_use(kg_set *s, mlci_module *m, const mlci_use *u, const char *arc
     for (uint32_t i = 1; i <= u->out && n < sizeof name; i++)
         if (m->nodes[i].group == m->nodes[u->out].group && m->nodes[i].program != NULL)
             n += (size_t)snprintf(name + n, sizeof name - n, " %s", m->nodes[i].program->name);
-    kg_keep(s, &m->tir, m->target, u->program, u->hash, name);
+    if (!kg_has(s, m->target, u->hash))
+        kg_keep(s, &m->tir, m->target, u->program, name);
 }
 
 /* What the passes make of an architecture on a target. */
