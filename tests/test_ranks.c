@@ -264,7 +264,8 @@ static void leaving(const char *path)
     T_CHECK(mlcx_rank_join(ctx, meeting(), 0, 2, 50, &ranks[0], &err) == MLC_EIO
             && strstr(err.text, "rank 0 of 2") != NULL, "%s", err.text);
     T_CHECK(mlcx_rank_join(ctx, meeting(), 1, 2, 50, &ranks[0], &err) == MLC_EIO, "%s", err.text);
-    T_CHECK(mlcx_rank_join(ctx, meeting(), 2, 2, 50, &ranks[0], &err) == MLC_EINVAL, "%s", err.text);
+    T_CHECK(mlcx_rank_join(ctx, meeting(), 2, 2, 50, &ranks[0], &err) == MLC_EINVAL, "%s",
+            err.text);
     T_CHECK(mlcx_rank_join(ctx, "/nowhere/at/all", 0, 2, 50, &ranks[0], &err) == MLC_EIO, "%s",
             err.text);
     T_CHECK(mlcx_ranks_threads(ctx, 9, 0, ranks, &err) == MLC_EINVAL, "%s", err.text);

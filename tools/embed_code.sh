@@ -13,7 +13,7 @@ for device in "$@"; do
     vulkan)
         printf '    .balign 16\n    .globl mlci_blob_vulkan\nmlci_blob_vulkan:\n'
         sizes=
-        for f in $(LC_ALL=C ls "$folder"/k_*.spv); do
+        for f in "$folder"/k_*.spv; do      # hashes in hexadecimal: the catalogue's order
             printf '    .incbin "%s"\n' "$f"
             sizes="$sizes $(wc -c < "$f")"
         done

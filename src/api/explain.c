@@ -169,7 +169,7 @@ static void ex_summary(ex_trace *t, const mlci_module *m, const mlci_plan *plan,
     ex_flush(t);
 }
 
-/* ---- the call --------------------------------------------------------------------------------- */
+/* ---- the call ------------------------------------------------------------------------------- */
 
 static bool ex_device_kernel(const void *catalogue, uint64_t hash)
 {
