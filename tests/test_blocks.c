@@ -5,7 +5,7 @@
  * fused multiply-add may change the last one.
  */
 #include "golden.h"
-#include "../src/load/blocks.h"
+#include "../kernels/weight/blocks.h"
 
 #include <math.h>
 

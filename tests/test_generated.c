@@ -68,6 +68,8 @@ int main(void)
             kc_file(ctx, GEN_DIR "/cpu.tir", run_tier, &r, mlci_tier_names[t]);
         before = r.table;
     }
+    kc_file(ctx, GEN_DIR "/once.tir", run_tier,
+            &(tier_run){ &mlci_gen_once, false, bits[0], MAX_RUNS }, "once");
     mlc_context_close(ctx);
     return t_done();
 }

@@ -6,7 +6,7 @@
  */
 #include "blocks_make.h"
 #include "tiers.h"
-#include "../src/load/blocks.h"
+#include "../kernels/weight/blocks.h"
 
 #include <math.h>
 

@@ -4,7 +4,7 @@
  * format comes back as blocks.c decodes it from the file.
  */
 #include "../kernels/weight/weight.h"
-#include "../src/load/blocks.h"
+#include "../kernels/weight/blocks.h"
 #include "blocks_make.h"
 
 #include <math.h>

@@ -46,6 +46,10 @@ typedef struct mlci_gen_table {
     size_t n;
 } mlci_gen_table;
 
+/* What is not worth a form for each tier: decoding of blocks, and look-up of rows. */
+extern const mlci_gen_table mlci_gen_once;
+extern mlci_gen_fn *const mlci_gen_decoders[];   /* by mlci_format: rows, values  */
+
 extern const mlci_gen_table mlci_gen_scalar, mlci_gen_avx2, mlci_gen_avx512, mlci_gen_neon;
 
 /* NULL if there is none. */

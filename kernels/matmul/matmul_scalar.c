@@ -10,7 +10,7 @@
 #define MLCI_SCALAR_TIER 1
 #define MF_TILE 2
 #include "matmul_float.h"
-#include "../../src/load/blocks.h"
+#include "../weight/blocks.h"
 
 typedef struct ms_sub {
     const uint8_t *sub, *head;

@@ -6,7 +6,7 @@
 #ifndef MLCI_YMM_CODES_H
 #define MLCI_YMM_CODES_H
 
-#include "../../src/load/blocks.h"
+#include "../weight/blocks.h"
 #include "matmul.h"
 
 #include <immintrin.h>

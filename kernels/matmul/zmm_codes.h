@@ -6,7 +6,7 @@
 #ifndef MLCI_ZMM_CODES_H
 #define MLCI_ZMM_CODES_H
 
-#include "../../src/load/blocks.h"
+#include "../weight/blocks.h"
 #include "matmul.h"
 
 #include <immintrin.h>

@@ -10,7 +10,7 @@
  */
 #include "weight.h"
 #include "../../src/base/base.h"
-#include "../../src/load/blocks.h"
+#include "blocks.h"
 
 #include <string.h>
 

@@ -5,7 +5,7 @@
  */
 #include "weight.h"
 #include "../../src/base/half.h"
-#include "../../src/load/blocks.h"
+#include "blocks.h"
 
 /* The code of row r (of 32) and k (of 32) in a sub-block. */
 static int wr_code(mlci_panel d, const uint8_t *sub, uint32_t r, uint32_t k)

@@ -5,7 +5,7 @@
  */
 #include "weight.h"
 #include "../../src/base/half.h"
-#include "../../src/load/blocks.h"
+#include "blocks.h"
 
 #include <string.h>
 

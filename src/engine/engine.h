@@ -64,6 +64,7 @@ typedef struct mlci_logprob {
 } mlci_logprob;
 
 typedef struct mlci_sampler {
+    const mlc_context *ctx;
     const mlci_params *params;
     uint64_t  rng;
     uint32_t  vocab;

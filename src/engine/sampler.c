@@ -4,7 +4,8 @@
  *
  * Order: logit bias; repetition (Keskar et al. 2019, over prompt and output),
  * presence and frequency penalties (over output) - temperature - top-k - softmax
- * - top-p - min-p - one random number.  Temperature 0 is the largest logit.
+ * - top-p - min-p - one random number.  Temperature 0 is the largest logit.  What goes
+ * over the whole vocabulary is generated kernels (largest, log_sum).
  *
  * Tokens whose logit is so far below the largest that together they weigh less
  * than 10^-8 are left out at once (SA_RANGE): of 150,000 a few hundred remain, and
@@ -25,6 +26,7 @@ mlc_status mlci_sampler_open(mlci_sampler *s, mlc_context *ctx, const mlci_param
     bool counts = p->repetition != 1.0f || p->presence != 0 || p->frequency != 0;
 
     memset(s, 0, sizeof *s);
+    s->ctx = ctx;
     s->params = p;
     s->rng = p->seed;
     s->vocab = vocab;
@@ -56,22 +58,6 @@ void mlci_sampler_close(mlci_sampler *s, mlc_context *ctx)
     s->seen = NULL;
 }
 
-static float sa_largest(const float *x, uint32_t n)
-{
-    float m[8];
-
-    for (int i = 0; i < 8; i++)  /* lanes: the compiler makes vectors of them */
-        m[i] = -INFINITY;
-    for (uint32_t k = 0; k + 8 <= n; k += 8)
-        for (uint32_t i = 0; i < 8; i++)
-            m[i] = x[k + i] > m[i] ? x[k + i] : m[i];
-    for (uint32_t k = n / 8 * 8; k < n; k++)
-        m[0] = x[k] > m[0] ? x[k] : m[0];
-    for (int i = 1; i < 8; i++)
-        m[0] = m[i] > m[0] ? m[i] : m[0];
-    return m[0];
-}
-
 static void sa_adjust(const mlci_sampler *s, float *logits)
 {
     const mlci_params *p = s->params;
@@ -100,16 +86,6 @@ static void sa_remember(mlci_sampler *s, int32_t id)
 }
 
 /* ---- log-probabilities ------------------------------------------------------------ */
-
-static double sa_log_sum(const float *x, uint32_t n, float max)
-{
-    double sum = 0;
-
-    for (uint32_t i = 0; i < n; i++)
-        if (x[i] > max - 90.0f)
-            sum += exp((double)(x[i] - max));
-    return (double)max + log(sum);
-}
 
 /* The k largest in order, by insertion: k is at most 20. */
 static void sa_tops(const float *x, uint32_t n, uint32_t k, int32_t *ids, float *tops)
@@ -247,14 +223,14 @@ int32_t mlci_sampler_pick(mlci_sampler *s, float *logits, mlci_candidate_token *
     float max;
 
     if (lp != NULL) {
-        log_sum = sa_log_sum(logits, s->vocab, sa_largest(logits, s->vocab));
+        log_sum = (double)mlci_logits_log_sum(s->ctx, logits, s->vocab);
         sa_tops(logits, s->vocab, s->params->top_logprobs, lp->ids, lp->tops);
         for (uint32_t i = 0; i < s->params->top_logprobs; i++)
             lp->tops[i] = (float)((double)lp->tops[i] - log_sum);
     }
     if (s->n_seen > 0 || s->params->n_biases > 0)
         sa_adjust(s, logits);
-    max = sa_largest(logits, s->vocab);
+    max = mlci_logits_largest(s->ctx, logits, s->vocab);
     if (!(max > -INFINITY) || s->params->temperature <= 0) {
         while ((uint32_t)id + 1 < s->vocab && logits[id] != max)
             id++;

@@ -88,4 +88,9 @@ typedef struct mlci_backend {
 
 extern const mlci_backend mlci_backend_cpu;
 
+/* Logits that lie in the host's memory, by the CPU's generated kernels: the largest of
+ * n, and the logarithm of the sum of their exponentials. */
+float mlci_logits_largest(const mlc_context *ctx, const float *x, size_t n);
+float mlci_logits_log_sum(const mlc_context *ctx, const float *x, size_t n);
+
 #endif

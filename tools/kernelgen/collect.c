@@ -10,17 +10,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool kg_has(const kg_set *s, mlci_target target, uint64_t hash)
+static bool kg_has(const kg_set *s, kg_list list, uint64_t hash)
 {
-    for (size_t i = 0; i < s->n[target]; i++)
-        if (s->kernels[target][i]->hash == hash)
+    for (size_t i = 0; i < s->n[list]; i++)
+        if (s->kernels[list][i]->hash == hash)
             return true;
     return false;
 }
 
+static mlci_target kg_target(kg_list list)
+{
+    return list == KG_GPU ? MLCI_TARGET_GPU : MLCI_TARGET_CPU;
+}
+
 /* A scheduled program of t's, read into a kernel of its own from its text, in which
  * everything is called by number. */
-static void kg_keep(kg_set *s, mlci_tir *t, mlci_target target, const mlci_program *q,
+static void kg_keep(kg_set *s, mlci_tir *t, kg_list list, const mlci_program *q,
                     const char *name)
 {
     kg_kernel *k = mlci_arena_new(&s->arena, 1, sizeof *k);
@@ -29,9 +34,9 @@ static void kg_keep(kg_set *s, mlci_tir *t, mlci_target target, const mlci_progr
     const mlci_program *p;
     mlci_lex x;
 
-    if (text == NULL || kg_has(s, target, hash))
+    if (text == NULL || kg_has(s, list, hash))
         return;
-    if (k == NULL || s->n[target] == KG_MAX_KERNELS) {
+    if (k == NULL || s->n[list] == KG_MAX_KERNELS) {
         mlci_tir_fail(&s->t, MLC_ENOMEM, "out of memory: %s", name);
         return;
     }
@@ -43,22 +48,22 @@ static void kg_keep(kg_set *s, mlci_tir *t, mlci_target target, const mlci_progr
     mlci_lex_begin(&x, &k->t, text, strlen(text));
     mlci_lex_want(&x, "program");
     p = mlci_program_parse(&x, 0);
-    p = p != NULL ? mlci_tir_schedule(&k->t, p, target) : NULL;   /* shares its axes */
+    p = p != NULL ? mlci_tir_schedule(&k->t, p, kg_target(list)) : NULL;   /* shares its axes */
     k->program = p != NULL ? mlci_program_copy(&k->t, p, true, &k->symbols) : NULL;
-    s->kernels[target][s->n[target]++] = k;
+    s->kernels[list][s->n[list]++] = k;
     if (k->program != NULL)
         (void)mlci_program_signature(&k->t, k->program, &again, NULL);
     if (k->name == NULL || again != hash)
         mlci_tir_fail(&s->t, MLC_EFORMAT, "%s: its text does not read as it was", name);
 }
 
-/* The library's program for one target, if it can be scheduled. */
-static void kg_want(kg_set *s, mlci_target target, const mlci_program *p, const char *name)
+/* The library's program for a list, if it can be scheduled. */
+static void kg_want(kg_set *s, kg_list list, const mlci_program *p, const char *name)
 {
-    mlci_program *q = p != NULL ? mlci_tir_schedule(&s->t, p, target) : NULL;
+    mlci_program *q = p != NULL ? mlci_tir_schedule(&s->t, p, kg_target(list)) : NULL;
 
     if (q != NULL)
-        kg_keep(s, &s->t, target, q, name);
+        kg_keep(s, &s->t, list, q, name);
 }
 
 /* Two programs, the first one's output the second one's input number `input`. */
@@ -116,16 +121,16 @@ static const mlci_tensor *kg_tensor(const void *impl, const char *name, size_t n
 
 static void kg_use(kg_set *s, mlci_module *m, const mlci_use *u, const char *arch)
 {
+    const kg_list list = m->target == MLCI_TARGET_GPU ? KG_GPU : KG_CPU;
     char name[200];
     size_t n = (size_t)snprintf(name, sizeof name, "%s:", arch);
 
-    if (u->program == NULL)
+    if (u->program == NULL || kg_has(s, list, u->hash))
         return;
     for (uint32_t i = 1; i <= u->out && n < sizeof name; i++)
         if (m->nodes[i].group == m->nodes[u->out].group && m->nodes[i].program != NULL)
             n += (size_t)snprintf(name + n, sizeof name - n, " %s", m->nodes[i].program->name);
-    if (!kg_has(s, m->target, u->hash))
-        kg_keep(s, &m->tir, m->target, u->program, name);
+    kg_keep(s, &m->tir, list, u->program, name);
 }
 
 /* What the passes make of an architecture on a target. */
@@ -189,8 +194,26 @@ static void kg_architectures(kg_set *s)
         }
 }
 
-/* Everything in the library by itself; decoding also before a product, and before
- * the look-up of rows. */
+/* What decodes blocks: by itself, before the look-up of rows, before a product.  The
+ * CPU's templates do both of the latter, whatever is bundled. */
+static void kg_decoder(kg_set *s, const mlci_program *p, const char *name, bool bundled)
+{
+    const kg_list cpu = bundled ? KG_ONCE : KG_CPU;
+    char text[96];
+
+    kg_want(s, cpu, p, name);
+    kg_want(s, KG_GPU, p, name);
+    snprintf(text, sizeof text, "%s, embed", name);
+    for (int k = bundled; k < 2; k++)
+        kg_want(s, k == 0 ? cpu : KG_GPU,
+                kg_fuse(s, p, mlci_library_find(&s->library, "embed", 0), 1), text);
+    snprintf(text, sizeof text, "%s, matmul", name);
+    for (int k = bundled; k < 2; k++)
+        kg_want(s, k == 0 ? cpu : KG_GPU,
+                kg_fuse(s, p, mlci_library_find(&s->library, "matmul", 0), 1), text);
+}
+
+/* Everything in the library by itself. */
 static void kg_library(kg_set *s, uint32_t n, bool bundled)
 {
     const char *name;
@@ -198,24 +221,14 @@ static void kg_library(kg_set *s, uint32_t n, bool bundled)
 
     for (uint32_t i = 0; i < n && mlci_library_name(&s->library, i, &name, &rest); i++) {
         const mlci_program *p = mlci_library_find(&s->library, name, 1);
-        char text[96];
 
-        const bool decodes = strncmp(name, "decode_", 7) == 0;
-
-        /* The CPU decodes in its templates, whatever is bundled. */
-        for (uint32_t rank = 1; rank < (rest ? 4u : 2u); rank++)
-            for (int target = decodes && bundled; target < MLCI_TARGET_COUNT; target++)
-                kg_want(s, (mlci_target)target, mlci_library_find(&s->library, name, rank), name);
-        if (p == NULL || !decodes)
+        if (strncmp(name, "decode_", 7) == 0 && p != NULL) {
+            kg_decoder(s, p, name, bundled);
             continue;
-        snprintf(text, sizeof text, "%s, matmul", name);
-        for (int target = bundled; target < MLCI_TARGET_COUNT; target++)
-            kg_want(s, (mlci_target)target,
-                    kg_fuse(s, p, mlci_library_find(&s->library, "matmul", 0), 1), text);
-        snprintf(text, sizeof text, "%s, embed", name);
-        for (int target = bundled; target < MLCI_TARGET_COUNT; target++)
-            kg_want(s, (mlci_target)target,
-                    kg_fuse(s, p, mlci_library_find(&s->library, "embed", 0), 1), text);
+        }
+        for (uint32_t rank = 1; rank < (rest ? 4u : 2u); rank++)
+            for (int list = KG_CPU; list <= KG_GPU; list++)
+                kg_want(s, (kg_list)list, mlci_library_find(&s->library, name, rank), name);
     }
 }
 

@@ -10,6 +10,10 @@
 
 enum { KG_MAX_KERNELS = 2000 };
 
+/* Kernels for every tier of the CPU, for devices, and for the CPU once: what is not worth
+ * a form for each tier. */
+typedef enum kg_list { KG_CPU, KG_GPU, KG_ONCE, KG_LISTS } kg_list;
+
 typedef struct kg_set {
     mlc_context *ctx;
     mlci_arena   arena;
@@ -17,8 +21,8 @@ typedef struct kg_set {
     mlci_tir     t;
     mlci_library library;
     mlc_error    err;
-    kg_kernel   *kernels[MLCI_TARGET_COUNT][KG_MAX_KERNELS];
-    size_t       n[MLCI_TARGET_COUNT];
+    kg_kernel   *kernels[KG_LISTS][KG_MAX_KERNELS];
+    size_t       n[KG_LISTS];
 } kg_set;
 
 /* Fill the set; false and s->err if something is wrong. */

@@ -6,11 +6,12 @@
  *   kernelgen OUT --definitions FILE  for the programs of a text alone: one by one,
  *                                     and what decodes blocks fused into a product
  *
- * OUT gets kernels.inc (C), kernels.cu, kernels.cl, a .comp for each kernel (GLSL),
+ * OUT gets kernels.inc and once.inc (C), kernels.cu, kernels.cl, a .comp for each kernel (GLSL),
  * catalogue.txt (hash, name), catalogue.c (the same of the devices' kernels), and
- * cpu.tir and gpu.tir (what they compute, under their hashes, for tests).
+ * cpu.tir, gpu.tir and once.tir (what they compute, under their hashes, for tests).
  */
 #include "collect.h"
+#include "../../src/base/format.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,25 +41,40 @@ static int by_hash(const void *a, const void *b)
     return x->hash < y->hash ? -1 : x->hash > y->hash;
 }
 
-static void write_c(kg_set *s, const char *out)
+/* The decoders in order of the formats. */
+static void write_decoders(const kg_set *s, mlci_buf *b)
+{
+    mlci_buf_text(b, "mlci_gen_fn *const mlci_gen_decoders[] = {\n");
+    for (int f = 0; f < MLCI_FORMAT_COUNT; f++)
+        for (size_t i = 0; i < s->n[KG_ONCE]; i++)
+            if (strncmp(s->kernels[KG_ONCE][i]->name, "decode_", 7) == 0
+                && strcmp(s->kernels[KG_ONCE][i]->name + 7, mlci_format_table[f].name) == 0)
+                mlci_buf_format(b, "    k_%016llx,\n",
+                                (unsigned long long)s->kernels[KG_ONCE][i]->hash);
+    mlci_buf_text(b, "};\n");
+}
+
+static void write_c(kg_set *s, kg_list list, const char *out, const char *file)
 {
     mlci_buf b;
 
     mlci_buf_init(&b, s->ctx, (size_t)64 << 20);
     mlci_buf_text(&b, "/* Made by tools/kernelgen: do not edit. */\n");
     kg_prelude(KG_C, &b);
-    for (size_t i = 0; i < s->n[MLCI_TARGET_CPU]; i++)
-        kg_emit(KG_C, s->kernels[MLCI_TARGET_CPU][i], &b);
+    for (size_t i = 0; i < s->n[list]; i++)
+        kg_emit(KG_C, s->kernels[list][i], &b);
     mlci_buf_text(&b, "static const mlci_gen_entry kg_entries[] = {\n");
-    for (size_t i = 0; i < s->n[MLCI_TARGET_CPU]; i++) {
-        const kg_kernel *k = s->kernels[MLCI_TARGET_CPU][i];
+    for (size_t i = 0; i < s->n[list]; i++) {
+        const kg_kernel *k = s->kernels[list][i];
 
         mlci_buf_format(&b, "    { 0x%016llxu, k_%016llx, \"%s\" },\n",
                         (unsigned long long)k->hash, (unsigned long long)k->hash, k->name);
     }
-    mlci_buf_text(&b, "};\nconst mlci_gen_table KG_TABLE = { kg_entries, "
-                      "sizeof kg_entries / sizeof *kg_entries };\n");
-    write_file(out, "kernels.inc", &b);
+    mlci_buf_format(&b, "    { 0, 0, 0 }\n};\n"
+                    "const mlci_gen_table KG_TABLE = { kg_entries, %zu };\n", s->n[list]);
+    if (list == KG_ONCE && s->n[list] > 0)
+        write_decoders(s, &b);
+    write_file(out, file, &b);
     mlci_buf_reset(&b);
 }
 
@@ -72,13 +88,13 @@ static void write_gpu(kg_set *s, const char *out)
     for (int l = 0; l < 2; l++) {
         mlci_buf_clear(&b);
         kg_prelude(one_file[l], &b);
-        for (size_t i = 0; i < s->n[MLCI_TARGET_GPU]; i++)
-            kg_emit(one_file[l], s->kernels[MLCI_TARGET_GPU][i], &b);
+        for (size_t i = 0; i < s->n[KG_GPU]; i++)
+            kg_emit(one_file[l], s->kernels[KG_GPU][i], &b);
         snprintf(name, sizeof name, "kernels%s", kg_suffixes[one_file[l]]);
         write_file(out, name, &b);
     }
-    for (size_t i = 0; i < s->n[MLCI_TARGET_GPU]; i++) {
-        kg_kernel *k = s->kernels[MLCI_TARGET_GPU][i];
+    for (size_t i = 0; i < s->n[KG_GPU]; i++) {
+        kg_kernel *k = s->kernels[KG_GPU][i];
 
         mlci_buf_clear(&b);
         kg_emit(KG_GLSL, k, &b);
@@ -96,40 +112,41 @@ static void write_catalogue(kg_set *s, const char *out)
     mlci_buf_text(&b, "/* Made by tools/kernelgen: do not edit. */\n"
                       "#include \"../../kernels/generated/devices.h\"\n\n"
                       "const mlci_device_entry mlci_device_catalogue[] = {\n");
-    for (size_t i = 0; i < s->n[MLCI_TARGET_GPU]; i++)
+    for (size_t i = 0; i < s->n[KG_GPU]; i++)
         mlci_buf_format(&b, "    { 0x%016llxu, \"%s\" },\n",
-                        (unsigned long long)s->kernels[MLCI_TARGET_GPU][i]->hash,
-                        s->kernels[MLCI_TARGET_GPU][i]->name);
+                        (unsigned long long)s->kernels[KG_GPU][i]->hash,
+                        s->kernels[KG_GPU][i]->name);
     mlci_buf_format(&b, "};\nconst size_t mlci_device_catalogue_n = %zu;\n",
-                    s->n[MLCI_TARGET_GPU]);
+                    s->n[KG_GPU]);
     write_file(out, "catalogue.c", &b);
     mlci_buf_reset(&b);
 }
 
 static void write_lists(kg_set *s, const char *out)
 {
+    static const char *const files[KG_LISTS] = { "cpu.tir", "gpu.tir", "once.tir" };
     mlci_buf b;
 
     mlci_buf_init(&b, s->ctx, (size_t)64 << 20);
-    for (int target = 0; target < MLCI_TARGET_COUNT; target++)
-        for (size_t i = 0; i < s->n[target]; i++)
-            mlci_buf_format(&b, "%s %016llx %s\n", target == MLCI_TARGET_CPU ? "cpu" : "gpu",
-                            (unsigned long long)s->kernels[target][i]->hash,
-                            s->kernels[target][i]->name);
+    for (int list = 0; list < KG_LISTS; list++)
+        for (size_t i = 0; i < s->n[list]; i++)
+            mlci_buf_format(&b, "%s %016llx %s\n", list == KG_GPU ? "gpu" : "cpu",
+                            (unsigned long long)s->kernels[list][i]->hash,
+                            s->kernels[list][i]->name);
     write_file(out, "catalogue.txt", &b);
-    for (int target = 0; target < MLCI_TARGET_COUNT; target++) {
+    for (int list = 0; list < KG_LISTS; list++) {
         mlci_buf_clear(&b);
-        for (size_t i = 0; i < s->n[target]; i++) {
-            mlci_program p = *s->kernels[target][i]->program;
+        for (size_t i = 0; i < s->n[list]; i++) {
+            mlci_program p = *s->kernels[list][i]->program;
             char name[32];
 
             snprintf(name, sizeof name, "k_%016llx",
-                     (unsigned long long)s->kernels[target][i]->hash);
+                     (unsigned long long)s->kernels[list][i]->hash);
             p.name = name;
-            mlci_buf_format(&b, "# %s\n", s->kernels[target][i]->name);
-            mlci_program_print(&s->kernels[target][i]->t, &p, &b);
+            mlci_buf_format(&b, "# %s\n", s->kernels[list][i]->name);
+            mlci_program_print(&s->kernels[list][i]->t, &p, &b);
         }
-        write_file(out, target == MLCI_TARGET_CPU ? "cpu.tir" : "gpu.tir", &b);
+        write_file(out, files[list], &b);
     }
     mlci_buf_reset(&b);
 }
@@ -142,15 +159,16 @@ int main(int argc, char **argv)
         fail("usage: kernelgen OUT [--definitions FILE]");
     if (!kg_collect(&s, argc == 4 ? argv[3] : NULL))
         fail(s.err.text);
-    for (int target = 0; target < MLCI_TARGET_COUNT; target++)
-        qsort(s.kernels[target], s.n[target], sizeof *s.kernels[target], by_hash);
-    write_c(&s, argv[1]);
+    for (int list = 0; list < KG_LISTS; list++)
+        qsort(s.kernels[list], s.n[list], sizeof *s.kernels[list], by_hash);
+    write_c(&s, KG_CPU, argv[1], "kernels.inc");
+    write_c(&s, KG_ONCE, argv[1], "once.inc");
     write_gpu(&s, argv[1]);
     write_lists(&s, argv[1]);
     write_catalogue(&s, argv[1]);
-    for (int target = 0; target < MLCI_TARGET_COUNT; target++)
-        for (size_t i = 0; i < s.n[target]; i++)
-            if (s.kernels[target][i]->t.status != MLC_OK)
+    for (int list = 0; list < KG_LISTS; list++)
+        for (size_t i = 0; i < s.n[list]; i++)
+            if (s.kernels[list][i]->t.status != MLC_OK)
                 fail(s.err.text);
     return 0;
 }

@@ -3,7 +3,7 @@
  * run_rows.c - embedding, rotation tables, norm-and-add, attention.
  */
 #include "cpu.h"
-#include "../../load/blocks.h"
+#include "../../../kernels/weight/blocks.h"
 
 #include <math.h>
 #include <string.h>

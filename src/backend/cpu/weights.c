@@ -8,7 +8,7 @@
  * the weights.  A matrix that only embeddings look up stays in the file.
  */
 #include "cpu.h"
-#include "../../load/blocks.h"
+#include "../../../kernels/weight/blocks.h"
 
 #include <string.h>
 

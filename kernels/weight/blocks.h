@@ -2,14 +2,13 @@
  *
  * blocks.h - the values of every block format, one block at a time.
  *
- * This is the definition of the formats (after ggml's ggml-common.h and
- * gguf-py's quants.py, which describe them) in plain C: it decodes vectors and
- * embedding rows, and everything faster is tested against it.
+ * What they are is in kernels/defs/formats.tir, from which the decoders are generated;
+ * they decode vectors and embedding rows, and everything faster is tested against them.
  */
 #ifndef MLCI_BLOCKS_H
 #define MLCI_BLOCKS_H
 
-#include "../base/format.h"
+#include "../../src/base/format.h"
 
 /* The two 4-bit tables: IQ4_NL's levels, and MXFP4's (E2M1) times two. */
 extern const int8_t mlci_iq4_levels[16];
