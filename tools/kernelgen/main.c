@@ -110,7 +110,7 @@ static void write_catalogue(kg_set *s, const char *out)
 
     mlci_buf_init(&b, s->ctx, (size_t)64 << 20);
     mlci_buf_text(&b, "/* Made by tools/kernelgen: do not edit. */\n"
-                      "#include \"../../kernels/generated/devices.h\"\n\n"
+                      "#include \"kernels/generated/devices.h\"\n\n"
                       "const mlci_device_entry mlci_device_catalogue[] = {\n");
     for (size_t i = 0; i < s->n[KG_GPU]; i++)
         mlci_buf_format(&b, "    { 0x%016llxu, \"%s\" },\n",
