@@ -22,7 +22,7 @@ static inline void tir_open(tir_bench *b, mlc_context *ctx)
     memset(b, 0, sizeof *b);
     mlci_arena_init(&b->arena, ctx, (size_t)1 << 26);
     mlci_dims_init(&b->dims, &b->arena);
-    b->t = (mlci_tir){ &b->arena, &b->dims, &b->err, MLC_OK };
+    b->t = (mlci_tir){ .arena = &b->arena, .dims = &b->dims, .err = &b->err };
 }
 
 static inline void tir_close(tir_bench *b) { mlci_arena_reset(&b->arena); }

@@ -69,7 +69,7 @@ mlc_status mlci_module_init(mlci_module *m, mlci_arena *arena,
     m->n_ranks = 1;
     m->synthetic = MLCI_Q4_0;
     mlci_dims_init(&m->dims, arena);
-    m->tir = (mlci_tir){ arena, &m->dims, err, MLC_OK };
+    m->tir = (mlci_tir){ .arena = arena, .dims = &m->dims, .err = err };
     m->n = mlci_dim_symbol(&m->dims, "n", IR_MAX_ROWS);
     m->r = mlci_dim_symbol(&m->dims, "r", IR_MAX_LOGITS);
     (void)mlci_node_add(m, &none);

@@ -512,7 +512,7 @@ mlc_status mlci_text_open(mlci_text_module *m, mlc_context *ctx, const char *tex
     m->err = err;
     mlci_arena_init(&m->arena, ctx, (size_t)1 << 28);
     mlci_dims_init(&m->dims, &m->arena);
-    m->tir = (mlci_tir){ &m->arena, &m->dims, err, MLC_OK };
+    m->tir = (mlci_tir){ .arena = &m->arena, .dims = &m->dims, .err = err };
     if (mlci_library_init(&m->library, &m->tir) != MLC_OK)
         return m->tir.status;
     mlci_lex_begin(&p.x, &m->tir, text, n);

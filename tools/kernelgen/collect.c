@@ -42,7 +42,7 @@ static void kg_keep(kg_set *s, mlci_tir *t, kg_list list, const mlci_program *q,
     }
     mlci_arena_init(&k->arena, s->ctx, (size_t)1 << 24);
     mlci_dims_init(&k->dims, &k->arena);
-    k->t = (mlci_tir){ &k->arena, &k->dims, &s->err, MLC_OK };
+    k->t = (mlci_tir){ .arena = &k->arena, .dims = &k->dims, .err = &s->err };
     k->hash = hash;
     k->name = mlci_arena_copy(&s->arena, name, strlen(name));
     mlci_lex_begin(&x, &k->t, text, strlen(text));
@@ -255,7 +255,7 @@ bool kg_collect(kg_set *s, const char *definitions)
     s->ctx = &ctx;
     mlci_arena_init(&s->arena, s->ctx, (size_t)1 << 30);
     mlci_dims_init(&s->dims, &s->arena);
-    s->t = (mlci_tir){ &s->arena, &s->dims, &s->err, MLC_OK };
+    s->t = (mlci_tir){ .arena = &s->arena, .dims = &s->dims, .err = &s->err };
     if (mlci_library_init(&s->library, &s->t) != MLC_OK)
         return false;
     if (definitions != NULL) {

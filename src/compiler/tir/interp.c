@@ -10,6 +10,7 @@
 #include "tir.h"
 #include "../../base/half.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -160,6 +161,18 @@ static it_value it_integer(it_run *r, const mlci_expr *e, int64_t a, int64_t b)
     }
 }
 
+/* What float32 might have made of it. */
+static double it_noisy(it_run *r, double v)
+{
+    double u;
+
+    if (r->t->noise == 0 || !isfinite(v))
+        return v;
+    r->t->noise = mlci_mix(r->t->noise);
+    u = (double)(r->t->noise >> 11) * 0x1p-52 - 1.0;
+    return fabs(v) > (double)FLT_MAX ? copysign((double)INFINITY, v) : v * (1.0 + u * 0x1p-22);
+}
+
 static it_value it_float(it_run *r, const mlci_expr *e, double a, double b)
 {
     it_value v = { 0, 0 };
@@ -186,6 +199,7 @@ static it_value it_float(it_run *r, const mlci_expr *e, double a, double b)
     case MLCI_X_ROUND: v.f = nearbyint(a); break;
     default: return it_fail(r, "an operator without a meaning for floats");
     }
+    v.f = it_noisy(r, v.f);
     return v;
 }
 
@@ -287,7 +301,7 @@ static void it_loops(it_run *r, const mlci_stage *s, uint32_t axis, bool reduce,
         it_value v = it_eval(r, s->value);
         double x = s->value->dtype == MLCI_DT_F32 ? v.f : (double)v.i;
 
-        *sum = reduce ? it_join(s->store, *sum, x) : x;
+        *sum = reduce ? it_noisy(r, it_join(s->store, *sum, x)) : x;
     } else {
         *sum = s->store == MLCI_SUM ? 0 : s->store == MLCI_LARGEST ? (double)-INFINITY
                                                                    : (double)INFINITY;

@@ -162,6 +162,10 @@ typedef struct mlci_tir {
     mlci_dims  *dims;
     mlc_error  *err;
     mlc_status  status;
+    /* Not 0: the interpreter's float operations are each off at random, by up to two
+     * units of float32, and overflow as it does.  Tests learn from it how far off a
+     * kernel may be. */
+    uint64_t    noise;
 } mlci_tir;
 
 mlc_status mlci_tir_fail(mlci_tir *t, mlc_status status, const char *fmt, ...)
