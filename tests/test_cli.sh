@@ -59,6 +59,23 @@ is "ir: printed text reads back the same" "$(cat "$tmp/printed.tir")" "$($mlc ir
 is "ir --run" "f32[10] 0 0 0 0 0 0 0 0 0 0.25" \
     "$($mlc ir "$tmp/module.tir" --run main --sizes n=10 | tr '\n' ' ' | sed 's/ $//')"
 has "ir: an error has its line" "line 2" "$(echo 'function f(' > "$tmp/bad.tir"; $mlc ir "$tmp/bad.tir" 2>&1)"
+has "ir --passes: two programs become one" "call_tir fused_" "$($mlc ir "$tmp/module.tir" --passes common,dead,fuse)"
+is "ir --passes gives the same" "$($mlc ir "$tmp/module.tir" --run main --sizes n=10)" \
+    "$($mlc ir "$tmp/module.tir" --passes fuse --run main --sizes n=10)"
+no "ir: no such pass" 1 $mlc ir "$tmp/module.tir" --passes tidy
+has "it is named" "pass tidy" "$(cat "$err")"
+is "explain --pass: the state before and after" 2 "$($mlc explain $tiny --pass dead | grep -c '^====')"
+no "explain: no such pass" 1 $mlc explain $tiny --pass tidy
+has "it is named" '"tidy"' "$(cat "$err")"
+for device in cuda vulkan opencl; do
+    on=$($mlc explain $tiny --device $device --pass dispatch)
+    has "explain --device $device: gate, products and decoding are one kernel" \
+        "decode_Q4_0, matmul, decode_Q4_0, matmul, silu, mul" "$on"
+    is "explain --device $device: no weights are written out decoded" 0 "$(echo "$on" | grep -c '\[decode_Q4_0\]')"
+done
+no "explain: no such device" 1 $mlc explain $tiny --device npu
+has "explain --ranks: parts of weights, sums" "all_reduce" "$($mlc explain $tiny --ranks 2 --rank 1 --pass shard)"
+no "explain: no such rank" 1 $mlc explain $tiny --ranks 2 --rank 2
 is "explain --without" 0 "$($mlc explain $tiny --without merge | grep -c 'after pass merge')"
 
 # ---- tokenize, detokenize, template ---------------------------------------------------

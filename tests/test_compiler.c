@@ -3,12 +3,10 @@
  * test_compiler.c - symbolic dims, shape deduction, passes and the memory plan, on
  * small modules and on the tiny models' graphs.
  */
-#include "golden.h"
+#include "small_graph.h"
 #include "../models/models.h"
 #include "../src/compiler/pass.h"
 #include "../src/load/gguf.h"
-
-static mlc_context *ctx;
 
 /* ---- dims ------------------------------------------------------------------------ */
 
@@ -80,49 +78,6 @@ static void test_dims(void)
 
 /* ---- deduction -------------------------------------------------------------------- */
 
-/* A file with whatever matrix is asked for: the numbers in its name, "4x32". */
-static const mlci_tensor *fake_tensor(const void *impl, const char *name, size_t n)
-{
-    static mlci_tensor t[64];
-    static int used;
-    mlci_tensor *x = &t[used++ % 64];
-    unsigned rows = 0, columns = 0;
-
-    memset(x, 0, sizeof *x);
-    x->rank = sscanf(name, "%ux%u", &rows, &columns) == 2 ? 2 : 1;
-    x->name = (mlci_text){ name, n };
-    x->format = x->rank == 2 ? MLCI_Q8_0 : MLCI_F32;
-    x->dims[0] = rows, x->dims[1] = x->rank == 2 ? columns : 1;
-    x->n_bytes = 1;
-    (void)impl;
-    return rows > 0 ? x : NULL;
-}
-
-static bool fake_find(const void *impl, const char *key, size_t n, mlci_value *out)
-{
-    (void)impl, (void)key, (void)n, (void)out;
-    return false;
-}
-
-typedef struct small {
-    mlci_arena  arena;
-    mlci_config config;
-    mlci_module m;
-    mlc_error   err;
-} small;
-
-static uint32_t small_begin(small *s)      /* gives x [n, 32] */
-{
-    memset(s, 0, sizeof *s);
-    s->config.find = fake_find, s->config.tensor = fake_tensor;
-    s->config.arch = (mlci_text){ "test", 4 };
-    mlci_arena_init(&s->arena, ctx, 1 << 24);
-    mlci_module_init(&s->m, &s->arena, &s->config, &s->err);
-    return mlci_embed(&s->m, s->m.tokens, mlci_weight(&s->m, "50x32", 0, 50, 32));
-}
-
-static void small_end(small *s) { mlci_arena_reset(&s->arena); }
-
 static void check_type(const small *s, uint32_t node, const char *want)
 {
     char text[96];
@@ -186,113 +141,7 @@ static void test_deduce(void)
     small_end(&s);
 }
 
-/* ---- passes ------------------------------------------------------------------------ */
-
-static size_t count(const mlci_plan *p, mlci_call_kind kind)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < p->n_calls; i++)
-        n += p->calls[i].kind == kind;
-    return n;
-}
-
-/* The group of a node as a pass left it; dispatch may split it later. */
-typedef struct groups { const char *pass; uint32_t a, b; bool same; } groups;
-
-static void watch(void *user, const mlci_pass *pass, const mlci_module *m, const mlci_plan *plan)
-{
-    groups *g = user;
-
-    (void)plan;
-    if (pass != NULL && strcmp(pass->name, g->pass) == 0)
-        g->same = m->nodes[g->a].group == m->nodes[g->b].group;
-}
-
-/* Three products of one value with a gate, a residual, and a near miss. */
-static void test_fusion(void)
-{
-    small s;
-    mlci_plan plan;
-    uint32_t x, h, g, u, y;
-    groups seen;
-
-    T_CASE("gate and residual: two products, two calls");
-    x = small_begin(&s);
-    h = mlci_rms_norm(&s.m, x, mlci_vector(&s.m, "32", 0, 32), 1e-5f);
-    g = mlci_matmul(&s.m, h, mlci_weight(&s.m, "64x32", 0, 64, 32));
-    g = mlci_unary(&s.m, MLCI_OP_SILU, g, 0);
-    u = mlci_matmul(&s.m, h, mlci_weight(&s.m, "64x32", 0, 64, 32));
-    y = mlci_matmul(&s.m, mlci_mul_op(&s.m, g, u), mlci_weight(&s.m, "32x64", 0, 32, 64));
-    s.m.result = mlci_add_op(&s.m, x, y);
-    T_CHECK(mlci_compile(&s.m, NULL, &plan, NULL, NULL) == MLC_OK, "%s", s.err.text);
-    T_CHECK(plan.n_calls == 3 && count(&plan, MLCI_CALL_MATMUL) == 2, "%zu calls, %zu products",
-            plan.n_calls, count(&plan, MLCI_CALL_MATMUL));
-    T_CHECK(plan.calls[1].n_epilogues == 1 && plan.calls[1].epilogues[0].n == 2
-            && plan.calls[1].n_segments == 2 && plan.calls[1].kernel.program != NULL
-            && plan.calls[1].epilogues[0].use.program != NULL, "norm before, gate after");
-    T_CHECK(plan.calls[2].n_epilogues == 1 && plan.calls[2].epilogues[0].use.n_data == 3,
-            "residual after");
-    small_end(&s);
-
-    T_CASE("a value used twice is not fused away");
-    x = small_begin(&s);
-    h = mlci_matmul(&s.m, x, mlci_weight(&s.m, "32x32", 0, 32, 32));
-    g = mlci_unary(&s.m, MLCI_OP_SILU, h, 0);
-    u = mlci_mul_op(&s.m, g, g);
-    s.m.result = mlci_add_op(&s.m, u, g);
-    seen = (groups){ "epilogue", h, g, false };
-    T_CHECK(mlci_compile(&s.m, NULL, &plan, watch, &seen) == MLC_OK && seen.same, "%s",
-            "the activation belongs to the product");
-    for (size_t i = 0; i < plan.n_calls; i++)
-        T_CHECK(plan.calls[i].kind != MLCI_CALL_MATMUL || plan.calls[i].out == g,
-                "call %zu ends with the activation", i);
-    small_end(&s);
-    x = small_begin(&s);
-    h = mlci_matmul(&s.m, x, mlci_weight(&s.m, "32x32", 0, 32, 32));
-    g = mlci_unary(&s.m, MLCI_OP_SILU, h, 0);
-    u = mlci_mul_op(&s.m, g, g);
-    s.m.result = mlci_add_op(&s.m, u, g);
-    seen = (groups){ "epilogue", h, u, true };
-    T_CHECK(mlci_compile(&s.m, NULL, &plan, watch, &seen) == MLC_OK && !seen.same, "%s",
-            "the square does not: it needs the activation whole");
-    small_end(&s);
-}
-
-/* Twice the same activation, a product that nobody wants, a weight used twice. */
-static void test_common(void)
-{
-    small s;
-    mlci_plan plan;
-    uint32_t x, a, b;
-    size_t calls[3];
-
-    for (int round = 0; round < 3; round++) {
-        T_CASE("the same twice is computed once, the unwanted not at all: %d", round);
-        x = small_begin(&s);
-        a = mlci_rms_norm(&s.m, x, mlci_vector(&s.m, "32", 0, 32), 1e-5f);
-        b = mlci_unary(&s.m, MLCI_OP_SOFTCAP, a, 3);
-        a = mlci_unary(&s.m, MLCI_OP_SOFTCAP, a, round == 0 ? 3.0f : 4.0f);
-        (void)mlci_matmul(&s.m, x, mlci_weight(&s.m, "96x32", 0, 96, 32));
-        s.m.result = mlci_mul_op(&s.m, mlci_add_op(&s.m, a, b), mlci_add_op(&s.m, b, b));
-        T_CHECK(mlci_compile(&s.m, round == 2 ? "dead,fuse_ops" : "fuse_ops", &plan, NULL, NULL)
-                == MLC_OK, "%s", s.err.text);
-        calls[round] = plan.n_calls;
-        if (round == 0)   /* embed, norm, soft cap, one sum, product */
-            T_CHECK(plan.n_calls == 5 && count(&plan, MLCI_CALL_MATMUL) == 0, "%zu calls",
-                    plan.n_calls);
-        small_end(&s);
-    }
-    T_CHECK(calls[1] == calls[0] + 2 && calls[2] == calls[1] + 1, "%zu, %zu, %zu", calls[0],
-            calls[1], calls[2]);
-    T_CASE("a decoded weight is not shared: it would be written out");
-    x = small_begin(&s);
-    a = mlci_weight(&s.m, "50x32", 0, 50, 32);
-    s.m.result = mlci_matmul(&s.m, x, a);
-    T_CHECK(mlci_compile(&s.m, NULL, &plan, NULL, NULL) == MLC_OK, "%s", s.err.text);
-    T_CHECK(count(&plan, MLCI_CALL_DECODE) == 0 && plan.n_calls == 2, "%zu calls", plan.n_calls);
-    small_end(&s);
-}
+/* ---- memory -------------------------------------------------------------------------- */
 
 static size_t slot_bytes(const mlci_module *m, const mlci_slot *s, const int64_t *values)
 {
@@ -399,8 +248,6 @@ int main(void)
     t_begin();
     test_dims();
     test_deduce();
-    test_fusion();
-    test_common();
     /* qkv, attention, output, gate and up, down; besides: embedding, rope, head */
     test_model(data_path("golden/tiny/gguf/llama/llama-Q4_0.gguf"), 5, 3);
     /* and a norm-and-add after attention and after the feed-forward part, two ropes */

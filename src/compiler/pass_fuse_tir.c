@@ -8,7 +8,7 @@
  */
 #include "pass.h"
 
-static uint32_t ft_members(const mlci_module *m, uint32_t last)
+static uint32_t fr_members(const mlci_module *m, uint32_t last)
 {
     uint32_t n = 0;
 
@@ -31,7 +31,7 @@ mlc_status mlci_pass_fuse_tir(mlci_module *m, mlci_plan *plan)
     for (size_t i = 0; i < n && m->tir.status == MLC_OK; i++) {
         uint32_t group = m->nodes[order[i]].group;
 
-        if (ft_members(m, order[i]) < 2 || !mlci_group_call(m, order[i], &call))
+        if (fr_members(m, order[i]) < 2 || !mlci_group_call(m, order[i], &call))
             continue;
         plan->fused[group] = mlci_arena_new(m->arena, 1, sizeof call);
         if (plan->fused[group] == NULL)

@@ -18,31 +18,31 @@
 #include <string.h>
 
 /* A set of values (by one of their nodes) that are cut alike. */
-typedef struct sh_class {
+typedef struct sd_class {
     uint32_t parent;          /* the class it became part of                    */
     int64_t  units;           /* 0: nothing said yet                            */
     bool     whole;
-} sh_class;
+} sd_class;
 
-typedef struct sh_work {
+typedef struct sd_work {
     mlci_module *m;
-    sh_class    *classes;     /* [n_nodes], by node                             */
+    sd_class    *classes;     /* [n_nodes], by node                             */
     mlci_node   *old;
     size_t       n_old;
     uint32_t    *to;          /* old node -> new                                */
     uint32_t     pools[MLCI_MAX_POOLS];   /* an append of each                  */
-} sh_work;
+} sd_work;
 
 /* ---- classes --------------------------------------------------------------------------- */
 
-static uint32_t sh_find(sh_work *w, uint32_t node)
+static uint32_t sd_find(sd_work *w, uint32_t node)
 {
     while (w->classes[node].parent != node)
         node = w->classes[node].parent = w->classes[w->classes[node].parent].parent;
     return node;
 }
 
-static int64_t sh_gcd(int64_t a, int64_t b)
+static int64_t sd_gcd(int64_t a, int64_t b)
 {
     while (b != 0) {
         int64_t r = a % b;
@@ -54,30 +54,30 @@ static int64_t sh_gcd(int64_t a, int64_t b)
 }
 
 /* The class has a member of this size that must not be cut inside `grain`. */
-static void sh_member(sh_work *w, uint32_t node, int64_t size, int64_t grain)
+static void sd_member(sd_work *w, uint32_t node, int64_t size, int64_t grain)
 {
-    sh_class *c = &w->classes[sh_find(w, node)];
+    sd_class *c = &w->classes[sd_find(w, node)];
 
     if (size % grain != 0)
         c->whole = true;
     else
-        c->units = sh_gcd(c->units, size / grain);
+        c->units = sd_gcd(c->units, size / grain);
 }
 
-static void sh_whole(sh_work *w, uint32_t node) { w->classes[sh_find(w, node)].whole = true; }
+static void sd_whole(sd_work *w, uint32_t node) { w->classes[sd_find(w, node)].whole = true; }
 
-static void sh_union(sh_work *w, uint32_t a, uint32_t b)
+static void sd_union(sd_work *w, uint32_t a, uint32_t b)
 {
-    sh_class *x = &w->classes[sh_find(w, a)], *y = &w->classes[sh_find(w, b)];
+    sd_class *x = &w->classes[sd_find(w, a)], *y = &w->classes[sd_find(w, b)];
 
     if (x == y)
         return;
     y->parent = x->parent;
     x->whole = x->whole || y->whole;
-    x->units = sh_gcd(x->units, y->units);
+    x->units = sd_gcd(x->units, y->units);
 }
 
-static int64_t sh_dim(const sh_work *w, const mlci_node *n, uint32_t axis)
+static int64_t sd_dim(const sd_work *w, const mlci_node *n, uint32_t axis)
 {
     int64_t v = 0;
 
@@ -85,117 +85,117 @@ static int64_t sh_dim(const sh_work *w, const mlci_node *n, uint32_t axis)
     return v;
 }
 
-static int64_t sh_block(const mlci_node *stored)
+static int64_t sd_block(const mlci_node *stored)
 {
     return mlci_format_table[stored->tensor->format].block_items;
 }
 
 /* The stored matrix of a product, NULL if it has none. */
-static const mlci_node *sh_matrix(const sh_work *w, const mlci_node *product)
+static const mlci_node *sd_matrix(const sd_work *w, const mlci_node *product)
 {
     const mlci_node *decode = &w->old[product->inputs[1]];
 
     return decode->op == MLCI_OP_DECODE ? &w->old[decode->inputs[0]] : NULL;
 }
 
-static void sh_reshape(sh_work *w, uint32_t id)
+static void sd_reshape(sd_work *w, uint32_t id)
 {
     const mlci_node *n = &w->old[id], *x = &w->old[n->inputs[0]];
 
-    sh_union(w, id, n->inputs[0]);
+    sd_union(w, id, n->inputs[0]);
     if (n->type.rank == 3 && x->type.rank == 2)
-        sh_member(w, id, sh_dim(w, n, 1), 1);
+        sd_member(w, id, sd_dim(w, n, 1), 1);
     else if (n->type.rank == 2 && x->type.rank == 3)
-        sh_member(w, id, sh_dim(w, x, 1), 1);
+        sd_member(w, id, sd_dim(w, x, 1), 1);
     else
-        sh_whole(w, id);
+        sd_whole(w, id);
 }
 
 /* A vector along the cut axis is cut with it, if that is where a block begins. */
-static void sh_vector(sh_work *w, uint32_t id, uint32_t vector)
+static void sd_vector(sd_work *w, uint32_t id, uint32_t vector)
 {
     const mlci_node *v = &w->old[vector];
 
     if (v->op == MLCI_OP_VECTOR && v->tensor != NULL)
-        sh_member(w, id, sh_dim(w, v, 0), sh_block(v));
+        sd_member(w, id, sd_dim(w, v, 0), sd_block(v));
     else
-        sh_whole(w, id);
+        sd_whole(w, id);
 }
 
 /* What the operator says of its own class and its operands'. */
-static void sh_constrain(sh_work *w, uint32_t id)
+static void sd_constrain(sd_work *w, uint32_t id)
 {
     const mlci_node *n = &w->old[id];
     const mlci_node *y = &w->old[n->inputs[1]];
 
     switch (n->op) {
     case MLCI_OP_MATMUL:
-        if (sh_matrix(w, n) == NULL) {
-            sh_whole(w, id);
-            sh_whole(w, n->inputs[0]);
+        if (sd_matrix(w, n) == NULL) {
+            sd_whole(w, id);
+            sd_whole(w, n->inputs[0]);
             break;
         }
-        sh_member(w, id, sh_dim(w, n, 1), 1);
-        sh_member(w, n->inputs[0], sh_dim(w, y, 1), sh_block(sh_matrix(w, n)));
+        sd_member(w, id, sd_dim(w, n, 1), 1);
+        sd_member(w, n->inputs[0], sd_dim(w, y, 1), sd_block(sd_matrix(w, n)));
         break;
     case MLCI_OP_ADD: case MLCI_OP_MUL: case MLCI_OP_SUB: case MLCI_OP_DIV:
-        sh_union(w, id, n->inputs[0]);
+        sd_union(w, id, n->inputs[0]);
         if (y->type.rank == n->type.rank)
-            sh_union(w, id, n->inputs[1]);
+            sd_union(w, id, n->inputs[1]);
         else if (n->type.rank == 2)
-            sh_vector(w, id, n->inputs[1]);
+            sd_vector(w, id, n->inputs[1]);
         break;
     case MLCI_OP_SILU: case MLCI_OP_GELU: case MLCI_OP_RELU: case MLCI_OP_SIGMOID:
     case MLCI_OP_SCALE: case MLCI_OP_SOFTCAP: case MLCI_OP_ROPE: case MLCI_OP_TAKE:
-        sh_union(w, id, n->inputs[0]);
+        sd_union(w, id, n->inputs[0]);
         break;
     case MLCI_OP_RMS_NORM: case MLCI_OP_LAYER_NORM: case MLCI_OP_SOFTMAX:
-        sh_union(w, id, n->inputs[0]);
+        sd_union(w, id, n->inputs[0]);
         if (n->type.rank == 2)           /* over what would be cut */
-            sh_whole(w, id);
+            sd_whole(w, id);
         break;
     case MLCI_OP_RESHAPE:
-        sh_reshape(w, id);
+        sd_reshape(w, id);
         break;
     case MLCI_OP_KV_APPEND: case MLCI_OP_ATTENTION:
-        sh_union(w, id, n->inputs[0]);
-        sh_union(w, id, n->inputs[1]);
+        sd_union(w, id, n->inputs[0]);
+        sd_union(w, id, n->inputs[1]);
         if (w->pools[n->pool] != 0)      /* all of a pool's layers alike */
-            sh_union(w, id, w->pools[n->pool]);
+            sd_union(w, id, w->pools[n->pool]);
         w->pools[n->pool] = id;
         break;
     default:
-        sh_whole(w, id);
+        sd_whole(w, id);
         for (int k = 0; k < MLCI_MAX_INPUTS && n->inputs[k] != 0; k++)
-            sh_whole(w, n->inputs[k]);
+            sd_whole(w, n->inputs[k]);
     }
 }
 
-static bool sh_split(sh_work *w, uint32_t node)
+static bool sd_split(sd_work *w, uint32_t node)
 {
-    const sh_class *c = &w->classes[sh_find(w, node)];
+    const sd_class *c = &w->classes[sd_find(w, node)];
 
     return !c->whole && c->units >= (int64_t)w->m->n_ranks;
 }
 
 /* A product gives whole sums of a part, or parts of whole sums, not both. */
-static void sh_settle(sh_work *w)
+static void sd_settle(sd_work *w)
 {
     for (bool again = true; again;) {
         again = false;
         for (uint32_t i = 1; i < w->n_old; i++)
-            if (w->old[i].op == MLCI_OP_MATMUL && sh_split(w, i)
-                && sh_split(w, w->old[i].inputs[0])) {
-                sh_whole(w, i);
+            if (w->old[i].op == MLCI_OP_MATMUL && sd_split(w, i)
+                && sd_split(w, w->old[i].inputs[0])) {
+                sd_whole(w, i);
                 again = true;
             }
     }
 }
 
 /* This rank's part of an axis of `size` in the node's class. */
-static mlci_slice sh_share(sh_work *w, uint32_t node, uint32_t axis, int64_t size)
+static mlci_slice sd_share(sd_work *w, uint32_t node, uint32_t axis, int64_t size)
 {
-    const int64_t units = w->classes[sh_find(w, node)].units;
+    const int64_t units = w->classes[sd_find(w, node)].units;
     const uint32_t begin = mlci_share_begin(size, units, w->m->rank, w->m->n_ranks);
     const uint32_t end = mlci_share_begin(size, units, w->m->rank + 1, w->m->n_ranks);
 
@@ -204,23 +204,23 @@ static mlci_slice sh_share(sh_work *w, uint32_t node, uint32_t axis, int64_t siz
 
 /* ---- writing the graph anew --------------------------------------------------------------- */
 
-static void sh_cut_type(sh_work *w, mlci_type *t, const mlci_slice *s)
+static void sd_cut_type(sd_work *w, mlci_type *t, const mlci_slice *s)
 {
     t->dims[s->axis] = mlci_dim_const(&w->m->dims, s->n);
 }
 
 /* The stored node with this part of it; a new one for each that is cut. */
-static uint32_t sh_stored(sh_work *w, uint32_t old, mlci_slice s)
+static uint32_t sd_stored(sd_work *w, uint32_t old, mlci_slice s)
 {
     mlci_node n = w->old[old];
 
     n.slice = s;
-    sh_cut_type(w, &n.type, &s);
+    sd_cut_type(w, &n.type, &s);
     return mlci_node_add(w->m, &n);
 }
 
 /* Stored nodes and their decoding, whole: written when something wants them so. */
-static uint32_t sh_need(sh_work *w, uint32_t id)
+static uint32_t sd_need(sd_work *w, uint32_t id)
 {
     const mlci_op op = w->old[id].op;
     mlci_node n = w->old[id];
@@ -228,71 +228,71 @@ static uint32_t sh_need(sh_work *w, uint32_t id)
     if (w->to[id] != 0 || (op != MLCI_OP_WEIGHT && op != MLCI_OP_VECTOR && op != MLCI_OP_DECODE))
         return w->to[id];
     if (op == MLCI_OP_DECODE)
-        n.inputs[0] = sh_need(w, n.inputs[0]);
+        n.inputs[0] = sd_need(w, n.inputs[0]);
     return w->to[id] = mlci_node_add(w->m, &n);
 }
 
-static uint32_t sh_product(sh_work *w, uint32_t id)
+static uint32_t sd_product(sd_work *w, uint32_t id)
 {
     const mlci_node *n = &w->old[id], *decode = &w->old[n->inputs[1]];
-    const bool rows = sh_split(w, id), columns = sh_split(w, n->inputs[0]);
+    const bool rows = sd_split(w, id), columns = sd_split(w, n->inputs[0]);
     mlci_node d = *decode, p = *n, sum = { .op = MLCI_OP_ALL_REDUCE };
 
     p.inputs[0] = w->to[n->inputs[0]];
     if (!rows && !columns) {
-        p.inputs[1] = sh_need(w, n->inputs[1]);
+        p.inputs[1] = sd_need(w, n->inputs[1]);
     } else {
-        d.inputs[0] = sh_stored(w, decode->inputs[0],
-                                rows ? sh_share(w, id, 0, sh_dim(w, decode, 0))
-                                     : sh_share(w, n->inputs[0], 1, sh_dim(w, decode, 1)));
+        d.inputs[0] = sd_stored(w, decode->inputs[0],
+                                rows ? sd_share(w, id, 0, sd_dim(w, decode, 0))
+                                     : sd_share(w, n->inputs[0], 1, sd_dim(w, decode, 1)));
         p.inputs[1] = mlci_node_add(w->m, &d);
     }
     sum.inputs[0] = mlci_node_add(w->m, &p);
     return columns ? mlci_node_add(w->m, &sum) : sum.inputs[0];
 }
 
-static uint32_t sh_write(sh_work *w, uint32_t id)
+static uint32_t sd_write(sd_work *w, uint32_t id)
 {
     const mlci_node *old = &w->old[id];
     mlci_node n = *old;
 
-    const bool cut = sh_split(w, id) && old->inputs[1] != 0 && old->type.rank == 2
+    const bool cut = sd_split(w, id) && old->inputs[1] != 0 && old->type.rank == 2
                   && w->old[old->inputs[1]].op == MLCI_OP_VECTOR;
 
     if (n.op == MLCI_OP_WEIGHT || n.op == MLCI_OP_VECTOR || n.op == MLCI_OP_DECODE)
         return 0;
-    if (n.op == MLCI_OP_MATMUL && sh_matrix(w, old) != NULL)
-        return sh_product(w, id);
+    if (n.op == MLCI_OP_MATMUL && sd_matrix(w, old) != NULL)
+        return sd_product(w, id);
     for (int k = 0; k < MLCI_MAX_INPUTS; k++)
-        n.inputs[k] = k == 1 && cut ? sh_stored(w, old->inputs[1],
-                                                sh_share(w, id, 0, sh_dim(w, old, 1)))
-                                    : sh_need(w, old->inputs[k]);
-    if (sh_split(w, id) && n.op == MLCI_OP_RESHAPE) {
-        mlci_slice s = sh_share(w, id, 1, sh_dim(w, old, 1));
+        n.inputs[k] = k == 1 && cut ? sd_stored(w, old->inputs[1],
+                                                sd_share(w, id, 0, sd_dim(w, old, 1)))
+                                    : sd_need(w, old->inputs[k]);
+    if (sd_split(w, id) && n.op == MLCI_OP_RESHAPE) {
+        mlci_slice s = sd_share(w, id, 1, sd_dim(w, old, 1));
 
-        sh_cut_type(w, &n.type, &s);
+        sd_cut_type(w, &n.type, &s);
     }
     return mlci_node_add(w->m, &n);
 }
 
-static void sh_rewrite(sh_work *w)
+static void sd_rewrite(sd_work *w)
 {
     mlci_module *m = w->m;
 
     for (uint32_t p = 0; p < m->n_pools; p++)
-        if (w->pools[p] != 0 && sh_split(w, w->pools[p]))
-            m->pools[p].n_heads = sh_share(w, w->pools[p], 1, m->pools[p].n_heads).n;
+        if (w->pools[p] != 0 && sd_split(w, w->pools[p]))
+            m->pools[p].n_heads = sd_share(w, w->pools[p], 1, m->pools[p].n_heads).n;
     m->nodes = NULL;
     m->n_nodes = m->cap = 0;
     for (uint32_t i = 0; i < w->n_old && m->tir.status == MLC_OK; i++) {
         w->old[i].n_uses = 0;
-        w->to[i] = i == 0 ? mlci_node_add(m, &w->old[0]) : sh_write(w, i);
+        w->to[i] = i == 0 ? mlci_node_add(m, &w->old[0]) : sd_write(w, i);
     }
-    if (m->tir.status == MLC_OK && sh_split(w, m->result)) {
+    if (m->tir.status == MLC_OK && sd_split(w, m->result)) {
         mlci_node gather = { .op = MLCI_OP_ALL_GATHER, .inputs = { w->to[m->result] } };
 
         gather.type = w->old[m->result].type;
-        gather.units = (uint32_t)w->classes[sh_find(w, m->result)].units;
+        gather.units = (uint32_t)w->classes[sd_find(w, m->result)].units;
         w->to[m->result] = mlci_node_add(m, &gather);
     }
     m->tokens = w->to[m->tokens];
@@ -303,7 +303,7 @@ static void sh_rewrite(sh_work *w)
 
 mlc_status mlci_pass_shard(mlci_module *m, mlci_plan *plan)
 {
-    sh_work w = { .m = m, .old = m->nodes, .n_old = m->n_nodes };
+    sd_work w = { .m = m, .old = m->nodes, .n_old = m->n_nodes };
 
     (void)plan;
     if (m->n_ranks <= 1)
@@ -316,8 +316,8 @@ mlc_status mlci_pass_shard(mlci_module *m, mlci_plan *plan)
         w.classes[i].parent = i;
     for (uint32_t i = 1; i < m->n_nodes; i++)
         if (!mlci_source_node(&m->nodes[i]) && m->nodes[i].op != MLCI_OP_DECODE)
-            sh_constrain(&w, i);
-    sh_settle(&w);
-    sh_rewrite(&w);
+            sd_constrain(&w, i);
+    sd_settle(&w);
+    sd_rewrite(&w);
     return m->tir.status;
 }
