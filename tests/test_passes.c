@@ -351,7 +351,7 @@ static void test_gpu(void)
     T_CHECK(plan.calls[2].kernel.n_data == 4 && mlci_call_weight_bytes(&s.m, &plan.calls[2]) == 2,
             "%u buffers", plan.calls[2].kernel.n_data);
     for (size_t i = 0; i < plan.n_slots; i++)
-        T_CHECK(s.m.nodes[plan.slots[i].node].op != MLCI_OP_DECODE, "decoded weights lie in memory");
+        T_CHECK(s.m.nodes[plan.slots[i].node].op != MLCI_OP_DECODE, "decoded weights in memory");
     small_end(&s);
 }
 
