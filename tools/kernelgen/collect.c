@@ -23,6 +23,15 @@ static mlci_target kg_target(kg_list list)
     return list == KG_GPU ? MLCI_TARGET_GPU : MLCI_TARGET_CPU;
 }
 
+static uint32_t kg_bindings(const mlci_program *p)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < p->n_params + p->n_outs; i++)
+        n += p->buffers[i].place != MLCI_SCALAR;
+    return n;
+}
+
 /* A scheduled program of t's, read into a kernel of its own from its text, in which
  * everything is called by number. */
 static void kg_keep(kg_set *s, mlci_tir *t, kg_list list, const mlci_program *q,
@@ -53,6 +62,8 @@ static void kg_keep(kg_set *s, mlci_tir *t, kg_list list, const mlci_program *q,
     s->kernels[list][s->n[list]++] = k;
     if (k->program != NULL)
         (void)mlci_program_signature(&k->t, k->program, &again, NULL);
+    if (list == KG_GPU && k->program != NULL && kg_bindings(k->program) > KG_MAX_BINDINGS)
+        mlci_tir_fail(&s->t, MLC_EUNSUPPORTED, "%s: more than %d buffers", name, KG_MAX_BINDINGS);
     if (k->name == NULL || again != hash)
         mlci_tir_fail(&s->t, MLC_EFORMAT, "%s: its text does not read as it was", name);
 }

@@ -10,6 +10,9 @@
 
 enum { KG_MAX_KERNELS = 2000 };
 
+/* What every device can bind. */
+enum { KG_MAX_BINDINGS = 8 };
+
 /* Kernels for every tier of the CPU, for devices, and for the CPU once: what is not worth
  * a form for each tier. */
 typedef enum kg_list { KG_CPU, KG_GPU, KG_ONCE, KG_LISTS } kg_list;

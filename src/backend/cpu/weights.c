@@ -261,7 +261,8 @@ static mlc_status we_load(mlci_weights *w, const mlci_load *load, uint8_t *multi
         if (n->op != MLCI_OP_WEIGHT && n->op != MLCI_OP_VECTOR)
             continue;
         st = we_check(n, err);
-        r.total += n->tensor->n_bytes;
+        r.total += n->slice.n == 0 || n->op == MLCI_OP_VECTOR ? n->tensor->n_bytes
+                 : (uint64_t)we_part_of(n).rows * we_part_of(n).row_bytes;
         if (n->op == MLCI_OP_WEIGHT)
             r.buffer_bytes = mlci_max(r.buffer_bytes, (size_t)(n->tensor->n_bytes
                                       / n->tensor->dims[0]) * MLCI_PANEL_ROWS);

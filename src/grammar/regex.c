@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * regex.c - regex.h, by recursive descent.
+ *
+ * A sequence is collected and put together from its end, since lookahead speaks of what
+ * comes after it: outside of groups that is the rest of the text.
+ */
+#include "regex.h"
+#include "../base/utf8.h"
+
+#include <string.h>
+
+enum { RG_MAX_DEPTH = 200, RG_MAX_RANGES = 4096, RG_LAST = 0x10ffff };
+
+typedef struct rg_range { uint32_t first, last; } rg_range;
+
+/* A set of characters being collected. */
+typedef struct rg_class {
+    rg_range *ranges;
+    size_t    n, cap;
+} rg_class;
+
+/* One element of a sequence: a language, or a condition on what follows. */
+typedef struct rg_term { mlci_rx rx; bool ahead, negative; } rg_term;
+
+typedef struct rg_parser {
+    mlci_rx_store *s;
+    const char    *text;
+    size_t         n, at;
+    uint32_t       depth;
+    mlc_status     status;
+    mlc_error     *err;
+} rg_parser;
+
+static mlc_status rg_fail(rg_parser *p, mlc_status status, const char *what)
+{
+    if (p->status == MLC_OK)
+        p->status = mlci_fail(p->err, status, 0, "pattern, at %zu: %s", p->at, what);
+    return p->status;
+}
+
+static bool rg_is(const rg_parser *p, const char *what)
+{
+    size_t n = strlen(what);
+
+    return p->n - p->at >= n && memcmp(p->text + p->at, what, n) == 0;
+}
+
+static bool rg_take(rg_parser *p, const char *what)
+{
+    if (!rg_is(p, what))
+        return false;
+    p->at += strlen(what);
+    return true;
+}
+
+/* ---- characters ---------------------------------------------------------------------------- */
+
+static void rg_add(rg_parser *p, rg_class *c, uint32_t first, uint32_t last)
+{
+    void *ranges = c->ranges;
+
+    if (p->status != MLC_OK)
+        return;
+    if (c->n == RG_MAX_RANGES)
+        (void)rg_fail(p, MLC_EUNSUPPORTED, "a class of more than 4096 ranges");
+    else if (!mlci_grow(p->s->arena.ctx, &ranges, &c->cap, c->n + 1, sizeof *c->ranges))
+        (void)rg_fail(p, MLC_ENOMEM, "out of memory");
+    if (p->status != MLC_OK)
+        return;
+    c->ranges = ranges;
+    c->ranges[c->n++] = (rg_range){ first, last };
+}
+
+/* Sorted, apart from each other. */
+static void rg_sort(rg_class *c)
+{
+    size_t n = 0;
+
+    for (size_t i = 1; i < c->n; i++) {
+        rg_range r = c->ranges[i];
+        size_t k = i;
+
+        for (; k > 0 && c->ranges[k - 1].first > r.first; k--)
+            c->ranges[k] = c->ranges[k - 1];
+        c->ranges[k] = r;
+    }
+    for (size_t i = 0; i < c->n; i++)
+        if (n > 0 && c->ranges[i].first <= c->ranges[n - 1].last + 1) {
+            if (c->ranges[i].last > c->ranges[n - 1].last)
+                c->ranges[n - 1].last = c->ranges[i].last;
+        } else {
+            c->ranges[n++] = c->ranges[i];
+        }
+    c->n = n;
+}
+
+static void rg_free(rg_parser *p, rg_class *c)
+{
+    mlci_delete(p->s->arena.ctx, c->ranges, c->cap, sizeof *c->ranges);
+}
+
+/* The set, or all others, as a language of one character. */
+static mlci_rx rg_language(rg_parser *p, rg_class *c, bool others)
+{
+    mlci_rx r = MLCI_RX_NONE;
+    uint32_t next = 0;
+
+    rg_sort(c);
+    for (size_t i = 0; i < c->n; i++) {
+        if (!others)
+            r = mlci_rx_or(p->s, r, mlci_rx_range(p->s, c->ranges[i].first, c->ranges[i].last));
+        else if (next < c->ranges[i].first)
+            r = mlci_rx_or(p->s, r, mlci_rx_range(p->s, next, c->ranges[i].first - 1));
+        next = c->ranges[i].last + 1;
+    }
+    if (others && next <= RG_LAST)
+        r = mlci_rx_or(p->s, r, mlci_rx_range(p->s, next, RG_LAST));
+    return r;
+}
+
+/* What \d, \w, \s and their capitals stand for; false if it is none of them. */
+static bool rg_shorthand(rg_parser *p, char letter, rg_class *c)
+{
+    static const rg_range digit[] = { { '0', '9' } };
+    static const rg_range word[] = { { '0', '9' }, { 'A', 'Z' }, { '_', '_' }, { 'a', 'z' } };
+    static const rg_range space[] = { { 9, 13 }, { 32, 32 }, { 0xa0, 0xa0 }, { 0x1680, 0x1680 },
+                                      { 0x2000, 0x200a }, { 0x2028, 0x2029 }, { 0x202f, 0x202f },
+                                      { 0x205f, 0x205f }, { 0x3000, 0x3000 },
+                                      { 0xfeff, 0xfeff } };
+    static const struct { char letter; const rg_range *ranges; size_t n; } table[] = {
+        { 'd', digit, 1 }, { 'w', word, 4 }, { 's', space, 10 },
+    };
+    uint32_t next = 0;
+
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        const bool others = letter == table[i].letter - 'a' + 'A';
+
+        if (letter != table[i].letter && !others)
+            continue;
+        for (size_t k = 0; k < table[i].n; k++) {
+            if (!others)
+                rg_add(p, c, table[i].ranges[k].first, table[i].ranges[k].last);
+            else if (next < table[i].ranges[k].first)
+                rg_add(p, c, next, table[i].ranges[k].first - 1);
+            next = table[i].ranges[k].last + 1;
+        }
+        if (others)
+            rg_add(p, c, next, RG_LAST);
+        return true;
+    }
+    return false;
+}
+
+static uint32_t rg_hex(rg_parser *p, int digits)
+{
+    uint32_t v = 0;
+
+    for (int i = 0; i < digits; i++) {
+        char c = p->at < p->n ? p->text[p->at] : 0;
+        int d = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10
+              : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+
+        if (d < 0) {
+            (void)rg_fail(p, MLC_EFORMAT, "a hexadecimal digit is missing");
+            return 0;
+        }
+        v = v << 4 | (uint32_t)d;
+        p->at++;
+    }
+    return v;
+}
+
+/* Behind "\u": four digits, a pair of surrogates, or braces. */
+static uint32_t rg_unicode(rg_parser *p)
+{
+    uint32_t v = 0;
+
+    if (rg_take(p, "{")) {
+        while (p->status == MLC_OK && !rg_take(p, "}")) {
+            v = v << 4 | rg_hex(p, 1);
+            if (v > RG_LAST)
+                (void)rg_fail(p, MLC_EFORMAT, "a character beyond U+10FFFF");
+        }
+        return v;
+    }
+    v = rg_hex(p, 4);
+    if (v >= 0xd800 && v < 0xdc00 && rg_is(p, "\\u")) {
+        const size_t before = p->at;
+        uint32_t low;
+
+        p->at += 2;
+        low = rg_hex(p, 4);
+        if (low >= 0xdc00 && low < 0xe000)
+            return 0x10000 + ((v - 0xd800) << 10) + (low - 0xdc00);
+        p->at = before;
+    }
+    return v;
+}
+
+/* Behind a backslash: one character. */
+static uint32_t rg_escape(rg_parser *p)
+{
+    static const char letters[] = "tnvfr0", values[] = "\t\n\v\f\r\0";
+    char c = p->at < p->n ? p->text[p->at] : 0;
+    const char *at = c != 0 ? strchr(letters, c) : NULL;
+    int32_t cp;
+
+    if (p->at == p->n) {
+        (void)rg_fail(p, MLC_EFORMAT, "a backslash at the end");
+        return 0;
+    }
+    if (at != NULL) {
+        p->at++;
+        return (uint32_t)(unsigned char)values[at - letters];
+    }
+    if (rg_take(p, "x"))
+        return rg_hex(p, 2);
+    if (rg_take(p, "u"))
+        return rg_unicode(p);
+    if (c == 'c' && p->n - p->at > 1) {
+        p->at += 2;
+        return (uint32_t)p->text[p->at - 1] & 31;
+    }
+    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')) {
+        (void)rg_fail(p, c == 'b' || c == 'B' || c == 'p' || c == 'P' || c == 'k'
+                         || (c >= '1' && c <= '9') ? MLC_EUNSUPPORTED : MLC_EFORMAT,
+                      c == 'b' || c == 'B' ? "word boundaries are unsupported"
+                      : c == 'p' || c == 'P' ? "\\p{ } is unsupported"
+                      : c == 'k' || (c >= '1' && c <= '9') ? "back references are unsupported"
+                      : "an unknown escape");
+        return 0;
+    }
+    p->at += mlci_utf8_read(p->text + p->at, p->n - p->at, &cp);
+    return (uint32_t)cp;
+}
+
+/* A character of the pattern as it stands. */
+static uint32_t rg_literal(rg_parser *p)
+{
+    int32_t cp;
+
+    p->at += mlci_utf8_read(p->text + p->at, p->n - p->at, &cp);
+    if (cp < 0)
+        (void)rg_fail(p, MLC_EFORMAT, "bytes that are no UTF-8");
+    return (uint32_t)cp;
+}
+
+/* One member of a class; false: a shorthand was added. */
+static bool rg_member(rg_parser *p, rg_class *c, uint32_t *cp)
+{
+    if (!rg_take(p, "\\")) {
+        *cp = rg_literal(p);
+        return true;
+    }
+    if (p->at < p->n && rg_shorthand(p, p->text[p->at], c)) {
+        p->at++;
+        return false;
+    }
+    if (rg_take(p, "b")) {
+        *cp = 8;
+        return true;
+    }
+    *cp = rg_escape(p);
+    return true;
+}
+
+/* Behind "[". */
+static mlci_rx rg_brackets(rg_parser *p)
+{
+    rg_class c = { NULL, 0, 0 };
+    const bool others = rg_take(p, "^");
+    mlci_rx r;
+
+    while (p->status == MLC_OK && !rg_take(p, "]")) {
+        uint32_t first, last;
+
+        if (p->at == p->n) {
+            (void)rg_fail(p, MLC_EFORMAT, "a class that does not end");
+            break;
+        }
+        if (!rg_member(p, &c, &first))
+            continue;
+        last = first;
+        if (rg_is(p, "-") && !rg_is(p, "-]")) {
+            p->at++;
+            if (!rg_member(p, &c, &last)) {     /* [a-\d]: the minus is itself */
+                rg_add(p, &c, '-', '-');
+                last = first;
+            }
+        }
+        if (last < first)
+            (void)rg_fail(p, MLC_EFORMAT, "a range that ends before it begins");
+        rg_add(p, &c, first, last);
+    }
+    r = p->status == MLC_OK ? rg_language(p, &c, others) : MLCI_RX_NONE;
+    rg_free(p, &c);
+    return r;
+}
+
+static mlci_rx rg_dot(rg_parser *p)
+{
+    rg_class c = { NULL, 0, 0 };
+    mlci_rx r;
+
+    rg_add(p, &c, '\n', '\n');
+    rg_add(p, &c, '\r', '\r');
+    rg_add(p, &c, 0x2028, 0x2029);
+    r = p->status == MLC_OK ? rg_language(p, &c, true) : MLCI_RX_NONE;
+    rg_free(p, &c);
+    return r;
+}
+
+/* ---- terms ------------------------------------------------------------------------------------ */
+
+static mlci_rx rg_alternatives(rg_parser *p, bool outside);
+
+static mlci_rx rg_mark(rg_parser *p, uint8_t mark)
+{
+    mlci_bytes b = { { 0, 0, 0, 0 } };
+
+    mlci_bytes_add(&b, mark, mark);
+    return mlci_rx_bytes(p->s, &b);
+}
+
+/* Behind "(": what kind, and its inside. */
+static rg_term rg_group(rg_parser *p, bool outside)
+{
+    rg_term t = { MLCI_RX_NONE, false, false };
+
+    if (++p->depth > RG_MAX_DEPTH) {
+        (void)rg_fail(p, MLC_EUNSUPPORTED, "groups more than 200 deep");
+        return t;
+    }
+    if (rg_is(p, "?<=") || rg_is(p, "?<!"))
+        (void)rg_fail(p, MLC_EUNSUPPORTED, "lookbehind is unsupported");
+    else if (rg_is(p, "?=") || rg_is(p, "?!")) {
+        t.ahead = true;
+        t.negative = rg_is(p, "?!");
+        p->at += 2;
+        if (!outside)
+            (void)rg_fail(p, MLC_EUNSUPPORTED, "lookahead inside a group is unsupported");
+    } else if (rg_take(p, "?<")) {
+        while (p->at < p->n && p->text[p->at] != '>')
+            p->at++;
+        if (!rg_take(p, ">"))
+            (void)rg_fail(p, MLC_EFORMAT, "a name that does not end");
+    } else if (rg_is(p, "?") && !rg_take(p, "?:")) {
+        (void)rg_fail(p, MLC_EFORMAT, "an unknown kind of group");
+    }
+    if (p->status == MLC_OK)
+        t.rx = rg_alternatives(p, false);
+    if (p->status == MLC_OK && !rg_take(p, ")"))
+        (void)rg_fail(p, MLC_EFORMAT, "a group that does not end");
+    p->depth--;
+    return t;
+}
+
+static mlci_rx rg_backslash(rg_parser *p)
+{
+    rg_class c = { NULL, 0, 0 };
+    mlci_rx r = MLCI_RX_NONE;
+
+    if (p->at < p->n && rg_shorthand(p, p->text[p->at], &c)) {
+        p->at++;
+        r = p->status == MLC_OK ? rg_language(p, &c, false) : r;
+    } else {
+        uint32_t cp = rg_escape(p);
+
+        r = p->status == MLC_OK ? mlci_rx_range(p->s, cp, cp) : r;
+    }
+    rg_free(p, &c);
+    return r;
+}
+
+/* A number; false if there is none. */
+static bool rg_number(rg_parser *p, uint32_t *v)
+{
+    const size_t begin = p->at;
+
+    *v = 0;
+    for (; p->at < p->n && p->text[p->at] >= '0' && p->text[p->at] <= '9'; p->at++) {
+        if (*v > 100000000)
+            (void)rg_fail(p, MLC_EUNSUPPORTED, "a repetition of more than 10^9");
+        *v = *v * 10 + (uint32_t)(p->text[p->at] - '0');
+        if (p->status != MLC_OK)
+            return false;
+    }
+    return p->at > begin;
+}
+
+/* "{m,n}": false, and nothing taken, if it is not one. */
+static bool rg_counts(rg_parser *p, uint32_t *min, uint32_t *max)
+{
+    const size_t begin = p->at;
+
+    p->at++;
+    if (rg_number(p, min)) {
+        *max = *min;
+        if (rg_take(p, ",") && !rg_number(p, max))
+            *max = MLCI_RX_MANY;
+        if (rg_take(p, "}"))
+            return true;
+    }
+    p->at = begin;
+    return false;
+}
+
+static mlci_rx rg_quantified(rg_parser *p, mlci_rx r)
+{
+    uint32_t min = 1, max = 1;
+
+    if (rg_take(p, "*"))
+        min = 0, max = MLCI_RX_MANY;
+    else if (rg_take(p, "+"))
+        max = MLCI_RX_MANY;
+    else if (rg_take(p, "?"))
+        min = 0;
+    else if (!rg_is(p, "{") || !rg_counts(p, &min, &max))
+        return r;
+    (void)rg_take(p, "?");
+    if (max < min)
+        (void)rg_fail(p, MLC_EFORMAT, "a repetition of at least more than at most");
+    if (rg_is(p, "*") || rg_is(p, "+") || rg_is(p, "?"))
+        (void)rg_fail(p, MLC_EFORMAT, "a repetition of a repetition");
+    return p->status == MLC_OK ? mlci_rx_repeat(p->s, r, min, max) : MLCI_RX_NONE;
+}
+
+static rg_term rg_one(rg_parser *p, bool outside)
+{
+    rg_term t = { MLCI_RX_NONE, false, false };
+
+    if (rg_take(p, "^"))
+        t.rx = rg_mark(p, MLCI_RX_BEGIN);
+    else if (rg_take(p, "$"))
+        t.rx = rg_mark(p, MLCI_RX_END);
+    else if (rg_is(p, "*") || rg_is(p, "+") || rg_is(p, "?"))
+        (void)rg_fail(p, MLC_EFORMAT, "nothing to repeat");
+    else if (rg_take(p, "("))
+        t = rg_group(p, outside);
+    else if (rg_take(p, "["))
+        t.rx = rg_brackets(p);
+    else if (rg_take(p, "."))
+        t.rx = rg_dot(p);
+    else if (rg_take(p, "\\"))
+        t.rx = rg_backslash(p);
+    else {
+        uint32_t cp = rg_literal(p);
+
+        t.rx = p->status == MLC_OK ? mlci_rx_range(p->s, cp, cp) : MLCI_RX_NONE;
+    }
+    if (!t.ahead)
+        t.rx = rg_quantified(p, t.rx);
+    return t;
+}
+
+/* Outside of groups what follows the sequence is the rest of the text. */
+static mlci_rx rg_sequence(rg_parser *p, bool outside)
+{
+    rg_term *terms = NULL;
+    size_t n = 0, cap = 0;
+    mlci_rx r = outside ? MLCI_RX_ALL : MLCI_RX_EMPTY;
+
+    while (p->status == MLC_OK && p->at < p->n && !rg_is(p, "|") && !rg_is(p, ")")) {
+        void *items = terms;
+
+        if (!mlci_grow(p->s->arena.ctx, &items, &cap, n + 1, sizeof *terms)) {
+            (void)rg_fail(p, MLC_ENOMEM, "out of memory");
+            break;
+        }
+        terms = items;
+        terms[n++] = rg_one(p, outside);
+    }
+    while (n-- > 0 && p->status == MLC_OK) {
+        mlci_rx ahead = terms[n].ahead ? mlci_rx_cat(p->s, terms[n].rx, MLCI_RX_ALL) : 0;
+
+        r = !terms[n].ahead ? mlci_rx_cat(p->s, terms[n].rx, r)
+          : mlci_rx_and(p->s, terms[n].negative ? mlci_rx_not(p->s, ahead) : ahead, r);
+    }
+    mlci_delete(p->s->arena.ctx, terms, cap, sizeof *terms);
+    return r;
+}
+
+static mlci_rx rg_alternatives(rg_parser *p, bool outside)
+{
+    mlci_rx r = rg_sequence(p, outside);
+
+    while (p->status == MLC_OK && rg_take(p, "|"))
+        r = mlci_rx_or(p->s, r, rg_sequence(p, outside));
+    return r;
+}
+
+mlc_status mlci_regex_read(mlci_rx_store *s, const char *text, size_t n, mlci_rx *out,
+                           mlc_error *err)
+{
+    rg_parser p = { .s = s, .text = text, .n = n, .status = MLC_OK, .err = err };
+    mlci_rx r = rg_alternatives(&p, true);
+
+    *out = MLCI_RX_NONE;
+    if (p.status == MLC_OK && p.at < n)
+        (void)rg_fail(&p, MLC_EFORMAT, "a closing parenthesis without a group");
+    /* Found anywhere: behind whatever, the mark of the beginning included. */
+    r = p.status == MLC_OK ? mlci_rx_cat(s, MLCI_RX_ALL, r) : r;
+    if (p.status == MLC_OK && s->status != MLC_OK)
+        (void)rg_fail(&p, MLC_ENOMEM, "the expression is too large");
+    *out = r;
+    return p.status;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * regex.h - regular expressions of ECMA-262, as JSON Schema's "pattern" uses them, to
+ * languages (rx.h).
+ *
+ *   alternatives, groups, . [ ] \d \w \s and their complements, escapes of characters,
+ *   * + ? {m} {m,} {m,n} (lazy ones alike), ^ $, lookahead (?= ) (?! ) outside groups
+ *
+ * Refused by name: back references, lookbehind, \b and \B, \p{ }, lookahead inside a
+ * group.  Characters are Unicode's; texts are UTF-8.
+ */
+#ifndef MLCI_REGEX_H
+#define MLCI_REGEX_H
+
+#include "rx.h"
+
+/*
+ * Texts in which the expression is found anywhere, between the marks of beginning and
+ * end: w is one of them if MLCI_RX_BEGIN w MLCI_RX_END is in *out.
+ * Errors: MLC_EFORMAT for an expression that is none, MLC_EUNSUPPORTED for the above,
+ * both with the place; MLC_ENOMEM at the store's limit.
+ */
+mlc_status mlci_regex_read(mlci_rx_store *s, const char *text, size_t n, mlci_rx *out,
+                           mlc_error *err);
+
+/* A text that begins, and whether it may end here. */
+static inline mlci_rx mlci_rx_begin(mlci_rx_store *s, mlci_rx a)
+{
+    return mlci_rx_step(s, a, MLCI_RX_BEGIN);
+}
+
+static inline bool mlci_rx_may_end(mlci_rx_store *s, mlci_rx state)
+{
+    return mlci_rx_nullable(s, mlci_rx_step(s, state, MLCI_RX_END));
+}
+
+#endif

@@ -1,0 +1,597 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * rx.c - rx.h.
+ *
+ * Sums and intersections are lists to the right, in rising order of numbers, each member
+ * once; products lean to the right.  What recursion may go through is counted in each
+ * node (`depth`), so that hostile expressions end with a limit and not with the stack.
+ */
+#include "rx.h"
+#include "../base/utf8.h"
+
+#include <string.h>
+
+typedef enum rx_kind { RX_NONE, RX_EMPTY, RX_ALL, RX_SET, RX_CAT, RX_OR, RX_AND, RX_NOT,
+                       RX_REPEAT } rx_kind;
+
+struct rx_node {
+    uint8_t  kind;
+    bool     nullable, plain;    /* plain: no intersection or complement inside   */
+    uint16_t depth;
+    uint32_t a, b;               /* operands; SET: number of the set              */
+    uint32_t min, max;
+    int8_t   dead;               /* 1: no text, -1: some, 0: not known            */
+    const mlci_rx_steps *steps;  /* NULL: not computed yet                        */
+};
+
+/* Many states cut the bytes alike: their classes are kept once. */
+struct rx_map { uint64_t hash; uint8_t class_of[256]; };
+
+enum { RX_MAX_DEPTH = 2000 };
+
+static mlci_rx rx_fail(mlci_rx_store *s)
+{
+    s->status = MLC_ENOMEM;
+    return MLCI_RX_NONE;
+}
+
+static const struct rx_node *rx_at(const mlci_rx_store *s, mlci_rx a) { return &s->nodes[a]; }
+
+/* ---- nodes ------------------------------------------------------------------------------ */
+
+static uint64_t rx_hash(const struct rx_node *n)
+{
+    return mlci_mix(mlci_mix(((uint64_t)n->a << 32 | n->b) + n->kind)
+                    ^ ((uint64_t)n->min << 32 | n->max));
+}
+
+static bool rx_equal(const struct rx_node *x, const struct rx_node *y)
+{
+    return x->kind == y->kind && x->a == y->a && x->b == y->b && x->min == y->min
+        && x->max == y->max;
+}
+
+/* Room for one more: arenas give no memory back, so arrays double. */
+static bool rx_room(mlci_rx_store *s, void **items, uint32_t n, uint32_t *cap, size_t size)
+{
+    uint32_t more = *cap == 0 ? 64 : *cap * 2;
+    void *p;
+
+    if (n < *cap)
+        return true;
+    p = *cap > UINT32_MAX / 4 ? NULL : mlci_arena_new(&s->arena, more, size);
+    if (p == NULL)
+        return false;
+    if (n > 0)
+        memcpy(p, *items, n * size);
+    *items = p;
+    *cap = more;
+    return true;
+}
+
+static bool rx_rehash(mlci_rx_store *s)
+{
+    uint32_t cap = s->cap_table == 0 ? 256 : s->cap_table * 2;
+    uint32_t *table = mlci_arena_new(&s->arena, cap, sizeof *table);
+
+    if (table == NULL)
+        return false;
+    for (uint32_t i = 1; i < s->n_nodes; i++) {
+        uint64_t h = rx_hash(&s->nodes[i]) & (cap - 1);
+
+        while (table[h] != 0)
+            h = (h + 1) & (cap - 1);
+        table[h] = i;
+    }
+    s->table = table;
+    s->cap_table = cap;
+    return true;
+}
+
+/* The node, found or new. */
+static mlci_rx rx_intern(mlci_rx_store *s, const struct rx_node *n)
+{
+    void *nodes = s->nodes;
+    uint64_t h;
+
+    if (s->status != MLC_OK || n->depth > RX_MAX_DEPTH)
+        return rx_fail(s);
+    if (2 * s->n_nodes >= s->cap_table && !rx_rehash(s))
+        return rx_fail(s);
+    h = rx_hash(n) & (s->cap_table - 1);
+    while (s->table[h] != 0) {
+        if (rx_equal(rx_at(s, s->table[h]), n))
+            return s->table[h];
+        h = (h + 1) & (s->cap_table - 1);
+    }
+    if (!rx_room(s, &nodes, s->n_nodes, &s->cap_nodes, sizeof *s->nodes))
+        return rx_fail(s);
+    s->nodes = nodes;
+    s->nodes[s->n_nodes] = *n;
+    s->table[h] = s->n_nodes;
+    return s->n_nodes++;
+}
+
+mlc_status mlci_rx_open(mlci_rx_store *s, mlc_context *ctx, size_t limit)
+{
+    void *nodes = NULL;
+
+    memset(s, 0, sizeof *s);
+    mlci_arena_init(&s->arena, ctx, limit);
+    if (!rx_room(s, &nodes, 0, &s->cap_nodes, sizeof *s->nodes)) {
+        s->status = MLC_ENOMEM;
+        return s->status;
+    }
+    s->nodes = nodes;
+    for (int k = RX_NONE; k <= RX_ALL; k++)
+        s->nodes[s->n_nodes++] = (struct rx_node){ .kind = (uint8_t)k, .nullable = k != RX_NONE,
+                                                   .plain = true, .depth = 1,
+                                                   .dead = k == RX_NONE ? 1 : -1 };
+    return rx_rehash(s) ? MLC_OK : (s->status = MLC_ENOMEM);
+}
+
+void mlci_rx_close(mlci_rx_store *s)
+{
+    if (s->arena.ctx != NULL)
+        mlci_arena_reset(&s->arena);
+}
+
+/* ---- constructors ------------------------------------------------------------------------- */
+
+mlci_rx mlci_rx_bytes(mlci_rx_store *s, const mlci_bytes *set)
+{
+    struct rx_node n = { .kind = RX_SET, .plain = true, .depth = 1, .dead = -1 };
+    static const mlci_bytes none = { { 0, 0, 0, 0 } };
+    void *sets = s->sets;
+
+    if (memcmp(set, &none, sizeof none) == 0)
+        return MLCI_RX_NONE;
+    while (n.a < s->n_sets && memcmp(&s->sets[n.a], set, sizeof *set) != 0)
+        n.a++;
+    if (n.a == s->n_sets) {
+        if (s->status != MLC_OK || !rx_room(s, &sets, s->n_sets, &s->cap_sets, sizeof *s->sets))
+            return rx_fail(s);
+        s->sets = sets;
+        s->sets[s->n_sets++] = *set;
+    }
+    return rx_intern(s, &n);
+}
+
+static mlci_rx rx_byte(mlci_rx_store *s, uint8_t first, uint8_t last)
+{
+    mlci_bytes b = { { 0, 0, 0, 0 } };
+
+    mlci_bytes_add(&b, first, last);
+    return mlci_rx_bytes(s, &b);
+}
+
+mlci_rx mlci_rx_text(mlci_rx_store *s, const char *text, size_t n)
+{
+    mlci_rx r = MLCI_RX_EMPTY;
+
+    while (n-- > 0)
+        r = mlci_rx_cat(s, rx_byte(s, (uint8_t)text[n], (uint8_t)text[n]), r);
+    return r;
+}
+
+mlci_rx mlci_rx_cat(mlci_rx_store *s, mlci_rx a, mlci_rx b)
+{
+    struct rx_node n = { .kind = RX_CAT, .a = a, .b = b };
+    const struct rx_node *x, *y;
+    uint32_t deeper;
+
+    if (a == MLCI_RX_NONE || b == MLCI_RX_NONE)
+        return MLCI_RX_NONE;
+    if (a == MLCI_RX_EMPTY || b == MLCI_RX_EMPTY)
+        return a == MLCI_RX_EMPTY ? b : a;
+    if (a == MLCI_RX_ALL && b == MLCI_RX_ALL)
+        return a;
+    /* Down a's own list, which was built the same way. */
+    if (rx_at(s, a)->kind == RX_CAT) {
+        mlci_rx head = rx_at(s, a)->a, rest = mlci_rx_cat(s, rx_at(s, a)->b, b);
+
+        return mlci_rx_cat(s, head, rest);
+    }
+    x = rx_at(s, a), y = rx_at(s, b);
+    n.nullable = x->nullable && y->nullable;
+    n.plain = x->plain && y->plain;
+    n.dead = n.plain ? -1 : 0;
+    /* A step goes into b only if a may be empty. */
+    deeper = x->nullable && y->depth > x->depth ? y->depth : x->depth;
+    n.depth = (uint16_t)(deeper + 1);
+    return rx_intern(s, &n);
+}
+
+/* ---- sums and intersections: sorted lists ---------------------------------------------------- */
+
+/* Members of the list that a is, if it is one of this kind. */
+static uint32_t rx_count(const mlci_rx_store *s, rx_kind kind, mlci_rx a)
+{
+    uint32_t n = 1;
+
+    for (; rx_at(s, a)->kind == kind; a = rx_at(s, a)->b)
+        n++;
+    return n;
+}
+
+static void rx_gather(const mlci_rx_store *s, rx_kind kind, mlci_rx a, mlci_rx *items)
+{
+    for (; rx_at(s, a)->kind == kind; a = rx_at(s, a)->b)
+        *items++ = rx_at(s, a)->a;
+    *items = a;
+}
+
+/* Two sorted lists into one, each member once. */
+static uint32_t rx_merge(const mlci_rx *x, uint32_t nx, const mlci_rx *y, uint32_t ny, mlci_rx *out)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0, k = 0; i < nx || k < ny;) {
+        mlci_rx next = k == ny || (i < nx && x[i] <= y[k]) ? x[i] : y[k];
+
+        i += i < nx && x[i] == next;
+        k += k < ny && y[k] == next;
+        out[n++] = next;
+    }
+    return n;
+}
+
+static mlci_rx rx_pair(mlci_rx_store *s, rx_kind kind, mlci_rx a, mlci_rx b)
+{
+    struct rx_node n = { .kind = (uint8_t)kind, .a = a, .b = b };
+    const struct rx_node *x = rx_at(s, a), *y = rx_at(s, b);
+    /* The rest of a list is gone through by a loop. */
+    const uint32_t rest = y->kind == kind ? y->depth : y->depth + 1u;
+
+    n.nullable = kind == RX_OR ? x->nullable || y->nullable : x->nullable && y->nullable;
+    n.plain = kind == RX_OR && x->plain && y->plain;
+    n.dead = n.plain ? -1 : 0;
+    n.depth = (uint16_t)(x->depth + 1u > rest ? x->depth + 1u : rest);
+    return rx_intern(s, &n);
+}
+
+/* Sets of a list become one of them; the rest moves up. */
+static mlci_rx rx_join_sets(mlci_rx_store *s, rx_kind kind, mlci_rx *items, uint32_t *n)
+{
+    mlci_bytes all = { { 0, 0, 0, 0 } };
+    uint32_t kept = 0;
+    bool any = false;
+
+    for (uint32_t i = 0; i < *n; i++) {
+        const struct rx_node *x = rx_at(s, items[i]);
+
+        if (x->kind != RX_SET) {
+            items[kept++] = items[i];
+            continue;
+        }
+        for (int w = 0; w < 4; w++)
+            all.words[w] = !any ? s->sets[x->a].words[w]
+                         : kind == RX_OR ? all.words[w] | s->sets[x->a].words[w]
+                                         : all.words[w] & s->sets[x->a].words[w];
+        any = true;
+    }
+    *n = kept;
+    return any ? mlci_rx_bytes(s, &all) : kind == RX_OR ? MLCI_RX_NONE : MLCI_RX_ALL;
+}
+
+static mlci_rx rx_build(mlci_rx_store *s, rx_kind kind, mlci_rx unit, mlci_rx zero,
+                        const mlci_rx *items, uint32_t n)
+{
+    mlci_rx r = unit;
+
+    for (uint32_t i = n; i-- > 0;)
+        r = items[i] == zero || r == zero ? zero : r == unit ? items[i]
+          : rx_pair(s, kind, items[i], r);
+    return r;
+}
+
+static mlci_rx rx_combine(mlci_rx_store *s, rx_kind kind, mlci_rx a, mlci_rx b)
+{
+    const mlci_rx unit = kind == RX_OR ? MLCI_RX_NONE : MLCI_RX_ALL;
+    const mlci_rx zero = kind == RX_OR ? MLCI_RX_ALL : MLCI_RX_NONE;
+    mlc_context *ctx = s->arena.ctx;
+    uint32_t na, nb, n;
+    mlci_rx *room, set, r;
+
+    if (a == b || b == unit || a == zero)
+        return a;
+    if (a == unit || b == zero)
+        return b;
+    na = rx_count(s, kind, a), nb = rx_count(s, kind, b);
+    n = na + nb;
+    room = mlci_new(ctx, 3 * (size_t)n, sizeof *room);
+    if (room == NULL)
+        return rx_fail(s);
+    rx_gather(s, kind, a, room);
+    rx_gather(s, kind, b, room + na);
+    n = rx_merge(room, na, room + na, nb, room + na + nb);
+    set = rx_join_sets(s, kind, room + na + nb, &n);
+    n = rx_merge(room + na + nb, n, &set, set != unit, room);
+    r = s->status == MLC_OK ? rx_build(s, kind, unit, zero, room, n) : MLCI_RX_NONE;
+    mlci_delete(ctx, room, 3 * (size_t)(na + nb), sizeof *room);
+    return r;
+}
+
+mlci_rx mlci_rx_or(mlci_rx_store *s, mlci_rx a, mlci_rx b)  { return rx_combine(s, RX_OR, a, b); }
+mlci_rx mlci_rx_and(mlci_rx_store *s, mlci_rx a, mlci_rx b) { return rx_combine(s, RX_AND, a, b); }
+
+mlci_rx mlci_rx_not(mlci_rx_store *s, mlci_rx a)
+{
+    const struct rx_node *x = rx_at(s, a);
+    struct rx_node n = { .kind = RX_NOT, .a = a, .nullable = !x->nullable };
+
+    if (a == MLCI_RX_NONE || a == MLCI_RX_ALL)
+        return a == MLCI_RX_NONE ? MLCI_RX_ALL : MLCI_RX_NONE;
+    if (x->kind == RX_NOT)
+        return x->a;
+    n.depth = (uint16_t)(x->depth + 1);
+    return rx_intern(s, &n);
+}
+
+mlci_rx mlci_rx_repeat(mlci_rx_store *s, mlci_rx a, uint32_t min, uint32_t max)
+{
+    const struct rx_node *x = rx_at(s, a);
+    struct rx_node n = { .kind = RX_REPEAT, .a = a, .min = x->nullable ? 0 : min, .max = max };
+
+    if (max == 0 || a == MLCI_RX_EMPTY)
+        return MLCI_RX_EMPTY;
+    if (a == MLCI_RX_NONE)
+        return min == 0 ? MLCI_RX_EMPTY : MLCI_RX_NONE;
+    if (a == MLCI_RX_ALL || (min == 1 && max == 1)
+        || (x->kind == RX_REPEAT && x->min == 0 && x->max == MLCI_RX_MANY))
+        return a;
+    n.nullable = n.min == 0;
+    n.plain = x->plain;
+    n.dead = n.plain || n.nullable ? -1 : 0;
+    n.depth = (uint16_t)(x->depth + 1);
+    return rx_intern(s, &n);
+}
+
+/* ---- characters --------------------------------------------------------------------------- */
+
+static bool rx_filled(const uint8_t *p, int n, uint8_t with)
+{
+    while (n > 0 && p[n - 1] == with)
+        n--;
+    return n == 0;
+}
+
+/* Sequences of n bytes from a to b; all but the first are 80 to bf. */
+static mlci_rx rx_span(mlci_rx_store *s, const uint8_t *a, const uint8_t *b, int n)
+{
+    static const uint8_t low[3] = { 0x80, 0x80, 0x80 }, high[3] = { 0xbf, 0xbf, 0xbf };
+    unsigned first = a[0], last = b[0];
+    mlci_rx r = MLCI_RX_NONE;
+
+    if (n == 1)
+        return rx_byte(s, a[0], b[0]);
+    if (first == last)
+        return mlci_rx_cat(s, rx_byte(s, a[0], a[0]), rx_span(s, a + 1, b + 1, n - 1));
+    if (!rx_filled(a + 1, n - 1, 0x80)) {
+        r = mlci_rx_cat(s, rx_byte(s, a[0], a[0]), rx_span(s, a + 1, high, n - 1));
+        first++;
+    }
+    if (!rx_filled(b + 1, n - 1, 0xbf)) {
+        r = mlci_rx_or(s, r, mlci_rx_cat(s, rx_byte(s, b[0], b[0]),
+                                         rx_span(s, low, b + 1, n - 1)));
+        last--;
+    }
+    if (first <= last)
+        r = mlci_rx_or(s, r, mlci_rx_cat(s, rx_byte(s, (uint8_t)first, (uint8_t)last),
+                                         rx_span(s, low, high, n - 1)));
+    return r;
+}
+
+mlci_rx mlci_rx_range(mlci_rx_store *s, uint32_t first, uint32_t last)
+{
+    /* Ends of what has one, two, three bytes, with the gap of surrogates. */
+    static const uint32_t parts[][2] = { { 0, 0x7f }, { 0x80, 0x7ff }, { 0x800, 0xd7ff },
+                                         { 0xe000, 0xffff }, { 0x10000, 0x10ffff } };
+    mlci_rx r = MLCI_RX_NONE;
+
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        uint32_t from = first > parts[i][0] ? first : parts[i][0];
+        uint32_t to = last < parts[i][1] ? last : parts[i][1];
+        char a[4], b[4];
+
+        if (from > to)
+            continue;
+        (void)mlci_utf8_write((int32_t)from, a);
+        r = mlci_rx_or(s, r, rx_span(s, (const uint8_t *)a, (const uint8_t *)b,
+                                     (int)mlci_utf8_write((int32_t)to, b)));
+    }
+    return r;
+}
+
+/* ---- steps ----------------------------------------------------------------------------------- */
+
+bool mlci_rx_nullable(const mlci_rx_store *s, mlci_rx a) { return rx_at(s, a)->nullable; }
+
+static mlci_rx rx_derive(mlci_rx_store *s, mlci_rx a, uint8_t byte)
+{
+    const struct rx_node n = *rx_at(s, a);
+    mlci_rx r;
+
+    if (n.steps != NULL)
+        return n.steps->next[n.steps->class_of[byte]];
+    switch ((rx_kind)n.kind) {
+    case RX_NONE: case RX_EMPTY: return MLCI_RX_NONE;
+    case RX_ALL:  return MLCI_RX_ALL;
+    case RX_SET:  return mlci_bytes_has(&s->sets[n.a], byte) ? MLCI_RX_EMPTY : MLCI_RX_NONE;
+    case RX_NOT:  return mlci_rx_not(s, rx_derive(s, n.a, byte));
+    case RX_CAT:
+        r = mlci_rx_cat(s, rx_derive(s, n.a, byte), n.b);
+        return rx_at(s, n.a)->nullable ? mlci_rx_or(s, r, rx_derive(s, n.b, byte)) : r;
+    case RX_REPEAT:
+        r = mlci_rx_repeat(s, n.a, n.min - (n.min > 0),
+                           n.max == MLCI_RX_MANY ? n.max : n.max - 1);
+        return mlci_rx_cat(s, rx_derive(s, n.a, byte), r);
+    default: break;
+    }
+    r = rx_derive(s, n.a, byte);
+    for (a = n.b; rx_at(s, a)->kind == n.kind; a = rx_at(s, a)->b)
+        r = rx_combine(s, (rx_kind)n.kind, r, rx_derive(s, rx_at(s, a)->a, byte));
+    return rx_combine(s, (rx_kind)n.kind, r, rx_derive(s, a, byte));
+}
+
+/* Bytes that every step treats alike get one number: each set cuts the classes in two. */
+static void rx_classes(const mlci_rx_store *s, mlci_rx a, uint16_t *class_of, uint16_t *n)
+{
+    const struct rx_node *x = rx_at(s, a);
+    uint16_t split[256];
+
+    switch ((rx_kind)x->kind) {
+    case RX_SET:
+        memset(split, 0, sizeof split);
+        for (unsigned b = 0; b < 256; b++)        /* the part inside gets new numbers */
+            if (mlci_bytes_has(&s->sets[x->a], (uint8_t)b)) {
+                uint16_t c = class_of[b];
+
+                split[c] = split[c] == 0 ? (*n)++ : split[c];
+                class_of[b] = split[c];
+            }
+        /* numbers stay below 256: empty ones are used again */
+        memset(split, 0, sizeof split);
+        *n = 0;
+        for (unsigned b = 0; b < 256; b++) {
+            unsigned k = 0;
+
+            while (k < b && class_of[k] != class_of[b])
+                k++;
+            split[b] = k < b ? split[k] : (*n)++;
+        }
+        memcpy(class_of, split, sizeof split);
+        break;
+    case RX_CAT:
+        rx_classes(s, x->a, class_of, n);
+        if (rx_at(s, x->a)->nullable)
+            rx_classes(s, x->b, class_of, n);
+        break;
+    case RX_OR: case RX_AND:
+        for (; rx_at(s, a)->kind == x->kind; a = rx_at(s, a)->b)
+            rx_classes(s, rx_at(s, a)->a, class_of, n);
+        rx_classes(s, a, class_of, n);
+        break;
+    case RX_NOT: case RX_REPEAT:
+        rx_classes(s, x->a, class_of, n);
+        break;
+    default: break;
+    }
+}
+
+static const uint8_t *rx_map_find(mlci_rx_store *s, const uint16_t *class_of)
+{
+    struct rx_map m = { 0, { 0 } }, *kept;
+    void *maps = s->maps;
+
+    for (unsigned b = 0; b < 256; b++)
+        m.class_of[b] = (uint8_t)class_of[b];
+    m.hash = mlci_hash(m.class_of, sizeof m.class_of, 0);
+    for (uint32_t i = s->n_maps; i-- > 0;)
+        if (s->maps[i]->hash == m.hash
+            && memcmp(s->maps[i]->class_of, m.class_of, sizeof m.class_of) == 0)
+            return s->maps[i]->class_of;
+    kept = mlci_arena_new(&s->arena, 1, sizeof *kept);
+    if (kept == NULL || !rx_room(s, &maps, s->n_maps, &s->cap_maps, sizeof *s->maps))
+        return NULL;
+    s->maps = maps;
+    *kept = m;
+    s->maps[s->n_maps++] = kept;
+    return kept->class_of;
+}
+
+const mlci_rx_steps *mlci_rx_all_steps(mlci_rx_store *s, mlci_rx a)
+{
+    uint16_t class_of[256] = { 0 }, n = 1;
+    mlci_rx_steps *steps;
+
+    if (rx_at(s, a)->steps != NULL || s->status != MLC_OK)
+        return s->status == MLC_OK ? rx_at(s, a)->steps : NULL;
+    rx_classes(s, a, class_of, &n);
+    steps = mlci_arena_new(&s->arena, 1, sizeof *steps + n * sizeof *steps->next);
+    if (steps != NULL)
+        steps->class_of = rx_map_find(s, class_of);
+    if (steps == NULL || steps->class_of == NULL) {
+        (void)rx_fail(s);
+        return NULL;
+    }
+    steps->n = n;
+    for (unsigned b = 256; b-- > 0;)
+        if (b == 255 || class_of[b] != class_of[b + 1])
+            steps->next[class_of[b]] = rx_derive(s, a, (uint8_t)b);
+    if (s->status != MLC_OK)
+        return NULL;
+    return s->nodes[a].steps = steps;
+}
+
+mlci_rx mlci_rx_step(mlci_rx_store *s, mlci_rx a, uint8_t byte)
+{
+    const mlci_rx_steps *steps = mlci_rx_all_steps(s, a);
+
+    return steps != NULL ? steps->next[steps->class_of[byte]] : MLCI_RX_NONE;
+}
+
+/* ---- emptiness --------------------------------------------------------------------------------- */
+
+/* States that can be reached from one, in order of their discovery. */
+typedef struct rx_search {
+    mlci_rx *states;          /* [cap]                                            */
+    uint32_t n, cap;
+    uint8_t *seen;            /* bits, by number                                  */
+    size_t   seen_bytes;
+} rx_search;
+
+static bool rx_visit(mlci_rx_store *s, rx_search *v, mlci_rx a)
+{
+    void *seen = v->seen;
+
+    if (!mlci_grow(s->arena.ctx, &seen, &v->seen_bytes, a / 8 + 1, 1))
+        return false;
+    v->seen = seen;
+    if ((v->seen[a / 8] >> (a % 8) & 1) != 0)
+        return true;
+    if (v->n == v->cap)
+        return false;
+    v->seen[a / 8] |= (uint8_t)(1 << (a % 8));
+    v->states[v->n++] = a;
+    return true;
+}
+
+/* 1: none of them accepts and there are no more; -1: one does; 0: not settled. */
+static int8_t rx_explore(mlci_rx_store *s, rx_search *v, mlci_rx a)
+{
+    if (!rx_visit(s, v, a))
+        return 0;
+    for (uint32_t i = 0; i < v->n; i++) {
+        const mlci_rx_steps *steps;
+
+        if (rx_at(s, v->states[i])->nullable || rx_at(s, v->states[i])->dead < 0)
+            return -1;
+        steps = mlci_rx_all_steps(s, v->states[i]);
+        if (steps == NULL)
+            return 0;
+        for (uint32_t k = 0; k < steps->n; k++)
+            if (rx_at(s, steps->next[k])->dead != 1 && !rx_visit(s, v, steps->next[k]))
+                return 0;
+    }
+    return 1;
+}
+
+bool mlci_rx_dead(mlci_rx_store *s, mlci_rx a, uint32_t budget)
+{
+    mlc_context *ctx = s->arena.ctx;
+    rx_search v = { .cap = budget };
+    int8_t found;
+
+    if (rx_at(s, a)->dead != 0 || s->status != MLC_OK)
+        return rx_at(s, a)->dead > 0;
+    v.states = mlci_new(ctx, budget, sizeof *v.states);
+    found = v.states != NULL ? rx_explore(s, &v, a) : 0;
+    for (uint32_t i = 0; i < v.n && found == 1; i++)
+        s->nodes[v.states[i]].dead = 1;
+    if (found == -1)
+        s->nodes[a].dead = -1;
+    mlci_delete(ctx, v.seen, v.seen_bytes, 1);
+    mlci_delete(ctx, v.states, budget, sizeof *v.states);
+    return found == 1;
+}
