@@ -198,13 +198,27 @@ static uint32_t rg_unicode(rg_parser *p)
     return v;
 }
 
+/* A character of the pattern as it stands. */
+static uint32_t rg_literal(rg_parser *p)
+{
+    int32_t cp;
+
+    if (p->at == p->n) {
+        (void)rg_fail(p, MLC_EFORMAT, "a class that does not end");
+        return 0;
+    }
+    p->at += mlci_utf8_read(p->text + p->at, p->n - p->at, &cp);
+    if (cp < 0)
+        (void)rg_fail(p, MLC_EFORMAT, "bytes that are no UTF-8");
+    return (uint32_t)cp;
+}
+
 /* Behind a backslash: one character. */
 static uint32_t rg_escape(rg_parser *p)
 {
     static const char letters[] = "tnvfr0", values[] = "\t\n\v\f\r\0";
     char c = p->at < p->n ? p->text[p->at] : 0;
     const char *at = c != 0 ? strchr(letters, c) : NULL;
-    int32_t cp;
 
     if (p->at == p->n) {
         (void)rg_fail(p, MLC_EFORMAT, "a backslash at the end");
@@ -231,19 +245,7 @@ static uint32_t rg_escape(rg_parser *p)
                       : "an unknown escape");
         return 0;
     }
-    p->at += mlci_utf8_read(p->text + p->at, p->n - p->at, &cp);
-    return (uint32_t)cp;
-}
-
-/* A character of the pattern as it stands. */
-static uint32_t rg_literal(rg_parser *p)
-{
-    int32_t cp;
-
-    p->at += mlci_utf8_read(p->text + p->at, p->n - p->at, &cp);
-    if (cp < 0)
-        (void)rg_fail(p, MLC_EFORMAT, "bytes that are no UTF-8");
-    return (uint32_t)cp;
+    return rg_literal(p);
 }
 
 /* One member of a class; false: a shorthand was added. */
