@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * vocab.h - the tokens of a vocabulary as byte strings, in a tree by their bytes.
+ *
+ * The tree is written down in preorder: a node's subtree follows it, and `next` leads
+ * behind it.  Going through all tokens with an automaton is one loop over the nodes, in
+ * which a byte that cannot come skips everything that begins so.
+ */
+#ifndef MLCI_VOCAB_H
+#define MLCI_VOCAB_H
+
+#include "rx.h"
+
+typedef struct mlci_vocab_node {
+    uint32_t next;                /* the first node behind the subtree                  */
+    int32_t  token;               /* the first token that ends here, -1: none           */
+    uint16_t depth;               /* bytes so far                                       */
+    uint8_t  byte;                /* the last of them                                   */
+} mlci_vocab_node;
+
+typedef struct mlci_vocab {
+    mlc_context     *ctx;
+    uint32_t         n_tokens, n_nodes, cap_nodes;
+    mlci_vocab_node *nodes;
+    int32_t         *same;        /* [n_tokens] the next token of the same bytes, -1    */
+    uint32_t         depth;       /* of the deepest node                                */
+} mlci_vocab;
+
+/* Bytes of a token; those without any (special ones) are never allowed by a mask. */
+typedef struct mlci_token_bytes { const char *p; size_t n; } mlci_token_bytes;
+
+enum { MLCI_TOKEN_BYTES = 60000 };       /* most that a token may have                  */
+
+/* The tokens' bytes are not needed afterwards.  Errors: MLC_EUNSUPPORTED for a token
+ * that is too long, MLC_ENOMEM. */
+mlc_status mlci_vocab_open(mlci_vocab *v, mlc_context *ctx, const mlci_token_bytes *tokens,
+                           uint32_t n_tokens, mlc_error *err);
+void       mlci_vocab_close(mlci_vocab *v);
+size_t     mlci_vocab_bytes(const mlci_vocab *v);
+
+/* Words of 32 tokens, bit i of word w for token 32 w + i. */
+static inline uint32_t mlci_vocab_words(const mlci_vocab *v) { return (v->n_tokens + 31) / 32; }
+
+/*
+ * Which tokens may come in a state: those after whose bytes something of the language
+ * can still follow.  mask [mlci_vocab_words], scratch [depth + 1] states.  budget: of
+ * mlci_rx_dead, for each state that is met the first time.
+ * Errors: MLC_ENOMEM at the store's limit.
+ */
+mlc_status mlci_vocab_mask(const mlci_vocab *v, mlci_rx_store *s, mlci_rx state, uint32_t budget,
+                           mlci_rx *scratch, uint32_t *mask);
+
+#endif
