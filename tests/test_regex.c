@@ -213,6 +213,33 @@ static void test_regex(void)
     }
 }
 
+/* Can anything come of what has been read so far? */
+static void test_alive(void)
+{
+    static const struct { const char *pattern, *text; bool alive; } table[] = {
+        { "^a$", "", true }, { "^a$", "a", true }, { "^a$", "x", false }, { "^a$", "aa", false },
+        { "^ab|c", "x", true }, { "^(ab|c)", "x", false }, { "a$b", "", false },
+        { "(a|$)b", "", true }, { "^(a$)+$", "a", true }, { "^(a$){2}", "", false },
+        { "x^a", "x", false }, { "^(?!a).$", "a", false }, { "^(?!a).$", "", true },
+        { "^(?=.*1)[ab]*$", "", false }, { "^(?=.*b)[ab]*$", "a", true },
+        { "^[^\\u0000-\\u{10FFFF}]", "", false },
+    };
+    mlci_rx_store s;
+    mlc_error err = { 0 };
+
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        mlci_rx r;
+
+        T_CASE("/%s/ after \"%s\"", table[i].pattern, table[i].text);
+        mlci_rx_open(&s, ctx, 1 << 24);
+        T_CHECK(mlci_regex_read(&s, table[i].pattern, strlen(table[i].pattern), &r, &err)
+                == MLC_OK, "%s", err.text);
+        r = walk(&s, mlci_rx_begin(&s, r), table[i].text, strlen(table[i].text));
+        T_CHECK(mlci_rx_dead(&s, r, 1000) != table[i].alive, "alive: %d", !table[i].alive);
+        mlci_rx_close(&s);
+    }
+}
+
 static void test_refused(void)
 {
     static const struct { const char *pattern; mlc_status status; const char *says; } table[] = {
@@ -313,6 +340,7 @@ int main(void)
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
         test_range(ranges[i][0], ranges[i][1]);
     test_regex();
+    test_alive();
     test_refused();
     test_large();
     mlc_context_close(ctx);

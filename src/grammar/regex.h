@@ -23,15 +23,4 @@
 mlc_status mlci_regex_read(mlci_rx_store *s, const char *text, size_t n, mlci_rx *out,
                            mlc_error *err);
 
-/* A text that begins, and whether it may end here. */
-static inline mlci_rx mlci_rx_begin(mlci_rx_store *s, mlci_rx a)
-{
-    return mlci_rx_step(s, a, MLCI_RX_BEGIN);
-}
-
-static inline bool mlci_rx_may_end(mlci_rx_store *s, mlci_rx state)
-{
-    return mlci_rx_nullable(s, mlci_rx_step(s, state, MLCI_RX_END));
-}
-
 #endif

@@ -17,6 +17,7 @@ typedef enum rx_kind { RX_NONE, RX_EMPTY, RX_ALL, RX_SET, RX_CAT, RX_OR, RX_AND,
 struct rx_node {
     uint8_t  kind;
     bool     nullable, plain;    /* plain: no intersection or complement inside   */
+    bool     mark, ends;         /* a set with a mark in it; the end's is inside  */
     uint16_t depth;
     uint32_t a, b;               /* operands; SET: number of the set              */
     uint32_t min, max;
@@ -146,6 +147,8 @@ mlci_rx mlci_rx_bytes(mlci_rx_store *s, const mlci_bytes *set)
 
     if (memcmp(set, &none, sizeof none) == 0)
         return MLCI_RX_NONE;
+    n.ends = mlci_bytes_has(set, MLCI_RX_END);
+    n.mark = n.ends || mlci_bytes_has(set, MLCI_RX_BEGIN);
     while (n.a < s->n_sets && memcmp(&s->sets[n.a], set, sizeof *set) != 0)
         n.a++;
     if (n.a == s->n_sets) {
@@ -174,6 +177,13 @@ mlci_rx mlci_rx_text(mlci_rx_store *s, const char *text, size_t n)
     return r;
 }
 
+static mlci_rx rx_derive(mlci_rx_store *s, mlci_rx a, uint8_t byte);
+
+static bool rx_is_end(const mlci_rx_store *s, mlci_rx a)
+{
+    return rx_at(s, a)->mark && rx_at(s, a)->ends;
+}
+
 mlci_rx mlci_rx_cat(mlci_rx_store *s, mlci_rx a, mlci_rx b)
 {
     struct rx_node n = { .kind = RX_CAT, .a = a, .b = b };
@@ -186,6 +196,9 @@ mlci_rx mlci_rx_cat(mlci_rx_store *s, mlci_rx a, mlci_rx b)
         return a == MLCI_RX_EMPTY ? b : a;
     if (a == MLCI_RX_ALL && b == MLCI_RX_ALL)
         return a;
+    if (rx_is_end(s, a))                    /* nothing follows the end but itself */
+        return rx_at(s, b)->nullable || rx_at(s, rx_derive(s, b, MLCI_RX_END))->nullable
+             ? a : MLCI_RX_NONE;
     /* Down a's own list, which was built the same way. */
     if (rx_at(s, a)->kind == RX_CAT) {
         mlci_rx head = rx_at(s, a)->a, rest = mlci_rx_cat(s, rx_at(s, a)->b, b);
@@ -195,6 +208,7 @@ mlci_rx mlci_rx_cat(mlci_rx_store *s, mlci_rx a, mlci_rx b)
     x = rx_at(s, a), y = rx_at(s, b);
     n.nullable = x->nullable && y->nullable;
     n.plain = x->plain && y->plain;
+    n.ends = x->ends || y->ends;
     n.dead = n.plain ? -1 : 0;
     /* A step goes into b only if a may be empty. */
     deeper = x->nullable && y->depth > x->depth ? y->depth : x->depth;
@@ -245,6 +259,7 @@ static mlci_rx rx_pair(mlci_rx_store *s, rx_kind kind, mlci_rx a, mlci_rx b)
 
     n.nullable = kind == RX_OR ? x->nullable || y->nullable : x->nullable && y->nullable;
     n.plain = kind == RX_OR && x->plain && y->plain;
+    n.ends = x->ends || y->ends;
     n.dead = n.plain ? -1 : 0;
     n.depth = (uint16_t)(x->depth + 1u > rest ? x->depth + 1u : rest);
     return rx_intern(s, &n);
@@ -260,7 +275,7 @@ static mlci_rx rx_join_sets(mlci_rx_store *s, rx_kind kind, mlci_rx *items, uint
     for (uint32_t i = 0; i < *n; i++) {
         const struct rx_node *x = rx_at(s, items[i]);
 
-        if (x->kind != RX_SET) {
+        if (x->kind != RX_SET || (x->mark && kind == RX_OR)) {   /* marks stay apart */
             items[kept++] = items[i];
             continue;
         }
@@ -324,6 +339,7 @@ mlci_rx mlci_rx_not(mlci_rx_store *s, mlci_rx a)
         return a == MLCI_RX_NONE ? MLCI_RX_ALL : MLCI_RX_NONE;
     if (x->kind == RX_NOT)
         return x->a;
+    n.ends = x->ends;
     n.depth = (uint16_t)(x->depth + 1);
     return rx_intern(s, &n);
 }
@@ -341,7 +357,8 @@ mlci_rx mlci_rx_repeat(mlci_rx_store *s, mlci_rx a, uint32_t min, uint32_t max)
         || (x->kind == RX_REPEAT && x->min == 0 && x->max == MLCI_RX_MANY))
         return a;
     n.nullable = n.min == 0;
-    n.plain = x->plain;
+    n.plain = x->plain && !x->ends;         /* it may have to end and go on       */
+    n.ends = x->ends;
     n.dead = n.plain || n.nullable ? -1 : 0;
     n.depth = (uint16_t)(x->depth + 1);
     return rx_intern(s, &n);
@@ -531,7 +548,80 @@ mlci_rx mlci_rx_step(mlci_rx_store *s, mlci_rx a, uint8_t byte)
     return steps != NULL ? steps->next[steps->class_of[byte]] : MLCI_RX_NONE;
 }
 
-/* ---- emptiness --------------------------------------------------------------------------------- */
+/* ---- the beginning -------------------------------------------------------------------------- */
+
+typedef struct rx_cut { mlci_rx *done; uint32_t n; } rx_cut;   /* by node, UINT32_MAX: not yet */
+
+static mlci_rx rx_without(mlci_rx_store *s, rx_cut *c, mlci_rx a);
+
+/* A list to the right, put together again from its end. */
+static mlci_rx rx_without_list(mlci_rx_store *s, rx_cut *c, mlci_rx a)
+{
+    const rx_kind kind = (rx_kind)rx_at(s, a)->kind;
+    const uint32_t n = rx_count(s, kind, a);
+    mlci_rx *items = mlci_new(s->arena.ctx, n, sizeof *items), r;
+
+    if (items == NULL)
+        return rx_fail(s);
+    rx_gather(s, kind, a, items);
+    r = rx_without(s, c, items[n - 1]);
+    for (uint32_t i = n - 1; i-- > 0;) {
+        mlci_rx x = rx_without(s, c, items[i]);
+
+        r = kind == RX_CAT ? mlci_rx_cat(s, x, r) : rx_combine(s, kind, x, r);
+    }
+    mlci_delete(s->arena.ctx, items, n, sizeof *items);
+    return r;
+}
+
+static mlci_rx rx_without(mlci_rx_store *s, rx_cut *c, mlci_rx a)
+{
+    const struct rx_node n = *rx_at(s, a);
+    mlci_rx r = a;
+
+    if (a < c->n && c->done[a] != UINT32_MAX)
+        return c->done[a];
+    switch ((rx_kind)n.kind) {
+    case RX_SET:
+        r = n.mark && !rx_is_end(s, a) ? MLCI_RX_NONE : a;
+        break;
+    case RX_CAT: case RX_OR: case RX_AND:
+        r = rx_without_list(s, c, a);
+        break;
+    case RX_NOT:
+        r = mlci_rx_not(s, rx_without(s, c, n.a));
+        break;
+    case RX_REPEAT:
+        r = mlci_rx_repeat(s, rx_without(s, c, n.a), n.min, n.max);
+        break;
+    default: break;
+    }
+    if (a < c->n)
+        c->done[a] = r;
+    return r;
+}
+
+mlci_rx mlci_rx_begin(mlci_rx_store *s, mlci_rx a)
+{
+    rx_cut c = { NULL, s->n_nodes };
+    mlci_rx r = mlci_rx_step(s, a, MLCI_RX_BEGIN);
+
+    c.n = s->n_nodes;
+    c.done = s->status == MLC_OK ? mlci_new(s->arena.ctx, c.n, sizeof *c.done) : NULL;
+    if (c.done == NULL)
+        return rx_fail(s);
+    memset(c.done, 0xff, c.n * sizeof *c.done);
+    r = rx_without(s, &c, r);
+    mlci_delete(s->arena.ctx, c.done, c.n, sizeof *c.done);
+    return s->status == MLC_OK ? r : MLCI_RX_NONE;
+}
+
+bool mlci_rx_may_end(mlci_rx_store *s, mlci_rx state)
+{
+    return mlci_rx_nullable(s, mlci_rx_step(s, state, MLCI_RX_END));
+}
+
+/* ---- emptiness -------------------------------------------------------------------------- */
 
 /* States that can be reached from one, in order of their discovery. */
 typedef struct rx_search {

@@ -9,7 +9,7 @@
  * is one node, and its states are as many as a text visits.
  *
  * Bytes 0xfe and 0xff, which UTF-8 does not use, stand for the beginning and the end of
- * a text, so that ^ and $ are letters like others.
+ * a text, so that ^ and $ are letters like others; nothing follows the end.
  *
  * Everything lies in the store's arena.  Not thread-safe.
  */
@@ -61,6 +61,13 @@ mlci_rx mlci_rx_and(mlci_rx_store *s, mlci_rx a, mlci_rx b);
 mlci_rx mlci_rx_not(mlci_rx_store *s, mlci_rx a);
 /* min to max times a. */
 mlci_rx mlci_rx_repeat(mlci_rx_store *s, mlci_rx a, uint32_t min, uint32_t max);
+
+/* ---- texts between marks ------------------------------------------------------------- */
+
+/* What may follow the mark of the beginning, which does not come again. */
+mlci_rx mlci_rx_begin(mlci_rx_store *s, mlci_rx a);
+/* May the text end here? */
+bool mlci_rx_may_end(mlci_rx_store *s, mlci_rx state);
 
 /* ---- asking ------------------------------------------------------------------------ */
 

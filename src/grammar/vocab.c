@@ -204,7 +204,7 @@ size_t mlci_vocab_bytes(const mlci_vocab *v)
     return v->cap_nodes * sizeof *v->nodes + v->n_tokens * sizeof *v->same;
 }
 
-/* ---- masks ------------------------------------------------------------------------------------ */
+/* ---- masks ------------------------------------------------------------------------------ */
 
 mlc_status mlci_vocab_mask(const mlci_vocab *v, mlci_rx_store *s, mlci_rx state, uint32_t budget,
                            mlci_rx *scratch, uint32_t *mask)
