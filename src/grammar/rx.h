@@ -27,7 +27,7 @@ enum {
     MLCI_RX_BEGIN = 0xfe, MLCI_RX_END = 0xff
 };
 
-enum { MLCI_RX_MANY = UINT32_MAX };   /* no upper bound of a repetition           */
+#define MLCI_RX_MANY UINT32_MAX      /* no upper bound of a repetition           */
 
 typedef struct mlci_bytes { uint64_t words[4]; } mlci_bytes;   /* a set            */
 
