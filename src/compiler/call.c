@@ -132,8 +132,12 @@ static bool ca_embed(const ca_group *g, mlci_call *c)
     return n == 0 || mlci_fuse(g->m, rest, n, c->out, &c->kernel);
 }
 
+/* Stored blocks are the templates' on the CPU, whose weights lie in panels. */
 static bool ca_kernel(const ca_group *g, mlci_call *c)
 {
+    for (uint32_t i = 0; i < g->n; i++)
+        if (ca_node(g, g->members[i])->op == MLCI_OP_DECODE && g->m->target == MLCI_TARGET_CPU)
+            return false;
     c->kind = MLCI_CALL_KERNEL;
     c->out = g->members[g->n - 1];
     return g->n <= MLCI_FUSE_NODES
