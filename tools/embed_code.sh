@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # embed_code.sh FOLDER DEVICE... - assembly that puts a folder's device code into the library.
 set -eu
+LC_ALL=C; export LC_ALL          # the order of hashes
 folder=$1
 shift
 echo '/* Made by tools/embed_code.sh: do not edit. */'
