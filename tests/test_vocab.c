@@ -60,10 +60,10 @@ static void check_tree(const mlci_vocab *v, const words *w)
 static void check_mask(const mlci_vocab *v, const words *w, mlci_rx_store *s, mlci_rx state)
 {
     uint32_t *mask = malloc(mlci_vocab_words(v) * sizeof *mask), wrong = 0;
-    mlci_rx *scratch = malloc((v->depth + 1) * sizeof *scratch);
+    const mlci_rx_steps **path = calloc(v->depth + 1, sizeof *path);
 
     memset(mask, 0xff, mlci_vocab_words(v) * sizeof *mask);
-    T_CHECK(mlci_vocab_mask(v, s, state, 1000, scratch, mask) == MLC_OK, "mask");
+    T_CHECK(mlci_vocab_mask(v, s, state, 1000, path, mask) == MLC_OK, "mask");
     for (uint32_t i = 0; i < w->n; i++) {
         mlci_rx r = state;
 
@@ -74,7 +74,7 @@ static void check_mask(const mlci_vocab *v, const words *w, mlci_rx_store *s, ml
     }
     T_CHECK(wrong == 0, "%u of %u bits", wrong, w->n);
     free(mask);
-    free(scratch);
+    free(path);
 }
 
 static void test_masks(const mlci_vocab *v, const words *w, uint64_t seed)

@@ -43,11 +43,11 @@ static inline uint32_t mlci_vocab_words(const mlci_vocab *v) { return (v->n_toke
 
 /*
  * Which tokens may come in a state: those after whose bytes something of the language
- * can still follow.  mask [mlci_vocab_words], scratch [depth + 1] states.  budget: of
- * mlci_rx_dead, for each state that is met the first time.
+ * can still follow.  mask [mlci_vocab_words], path [depth + 1]: room for the walk.
+ * budget: of mlci_rx_dead, for each state that is met the first time.
  * Errors: MLC_ENOMEM at the store's limit.
  */
 mlc_status mlci_vocab_mask(const mlci_vocab *v, mlci_rx_store *s, mlci_rx state, uint32_t budget,
-                           mlci_rx *scratch, uint32_t *mask);
+                           const mlci_rx_steps **path, uint32_t *mask);
 
 #endif
