@@ -9,7 +9,7 @@
 
 static mlc_context *ctx;
 
-typedef struct words { mlci_token_bytes *tokens; char *bytes; uint32_t n; } words;
+typedef struct words { mlci_vocab_token *tokens; char *bytes; uint32_t n; } words;
 
 /* Short words of few letters: many prefixes of others, some the same, some empty. */
 static words make(uint32_t n, uint32_t longest, uint64_t seed)
@@ -20,7 +20,7 @@ static words make(uint32_t n, uint32_t longest, uint64_t seed)
     for (uint32_t i = 0; i < n; i++) {
         char *p = w.bytes + (size_t)i * (longest + 1);
 
-        w.tokens[i] = (mlci_token_bytes){ p, t_below(&seed, longest + 1) };
+        w.tokens[i] = (mlci_vocab_token){ p, t_below(&seed, longest + 1) };
         for (size_t k = 0; k < w.tokens[i].n; k++)
             p[k] = letters[t_below(&seed, sizeof letters - 1)];
     }
@@ -95,7 +95,7 @@ static void test_masks(const mlci_vocab *v, const words *w, uint64_t seed)
                 err.text);
         r = mlci_rx_begin(&s, r);
         for (int step = 0; step < 6 && r != MLCI_RX_NONE; step++) {
-            const mlci_token_bytes *t = &w->tokens[t_below(&seed, w->n)];
+            const mlci_vocab_token *t = &w->tokens[t_below(&seed, w->n)];
 
             check_mask(v, w, &s, r);
             for (size_t k = 0; k < t->n; k++)
@@ -124,7 +124,7 @@ static void test_random(uint32_t n, uint32_t longest)
 static void test_hostile(void)
 {
     static char bytes[5000];
-    static mlci_token_bytes tokens[5000];
+    static mlci_vocab_token tokens[5000];
     words w = { tokens, bytes, 5000 };
     mlc_error err = { 0 };
     mlci_vocab v;
@@ -132,14 +132,14 @@ static void test_hostile(void)
     T_CASE("5000 prefixes of one another");
     memset(bytes, 'a', sizeof bytes);
     for (uint32_t i = 0; i < 5000; i++)
-        tokens[i] = (mlci_token_bytes){ bytes, (i * 7919) % 5000 };
+        tokens[i] = (mlci_vocab_token){ bytes, (i * 7919) % 5000 };
     T_CHECK(mlci_vocab_open(&v, ctx, tokens, 5000, &err) == MLC_OK && v.n_nodes == 4999, "%s",
             err.text);
     check_tree(&v, &w);
     mlci_vocab_close(&v);
     T_CASE("5000 times the same");
     for (uint32_t i = 0; i < 5000; i++)
-        tokens[i] = (mlci_token_bytes){ bytes, 3000 };
+        tokens[i] = (mlci_vocab_token){ bytes, 3000 };
     T_CHECK(mlci_vocab_open(&v, ctx, tokens, 5000, &err) == MLC_OK && v.n_nodes == 3000, "%s",
             err.text);
     check_tree(&v, &w);

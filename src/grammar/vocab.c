@@ -12,13 +12,13 @@
  * flag sort), small ones put in order by insertion, what is alike for long by merging,
  * so that hostile vocabularies take neither the stack nor for ever. */
 typedef struct vo_sort {
-    const mlci_token_bytes *tokens;
+    const mlci_vocab_token *tokens;
     int32_t *ids, *room;
 } vo_sort;
 
 enum { VO_SMALL = 16, VO_DEEP = 12 };
 
-static int vo_compare(const mlci_token_bytes *a, const mlci_token_bytes *b, size_t from)
+static int vo_compare(const mlci_vocab_token *a, const mlci_vocab_token *b, size_t from)
 {
     size_t n = a->n < b->n ? a->n : b->n;
     int c = n > from ? memcmp(a->p + from, b->p + from, n - from) : 0;
@@ -60,7 +60,7 @@ static void vo_merge(const vo_sort *s, size_t begin, size_t end, size_t depth)
 /* 0: it ends here; else its byte and one. */
 static unsigned vo_key(const vo_sort *s, size_t i, size_t depth)
 {
-    const mlci_token_bytes *t = &s->tokens[s->ids[i]];
+    const mlci_vocab_token *t = &s->tokens[s->ids[i]];
 
     return depth < t->n ? (unsigned)(unsigned char)t->p[depth] + 1 : 0;
 }
@@ -104,7 +104,7 @@ static void vo_sort_part(const vo_sort *s, size_t begin, size_t end, size_t dept
 
 /* ---- the tree ------------------------------------------------------------------------------ */
 
-static size_t vo_common(const mlci_token_bytes *a, const mlci_token_bytes *b)
+static size_t vo_common(const mlci_vocab_token *a, const mlci_vocab_token *b)
 {
     size_t n = a->n < b->n ? a->n : b->n, i = 0;
 
@@ -123,7 +123,7 @@ static bool vo_node(mlci_vocab *v, uint8_t byte, size_t depth)
 }
 
 /* Nodes that all tokens need together: what each has beyond the one before. */
-static size_t vo_count(const mlci_token_bytes *tokens, const int32_t *ids, uint32_t n)
+static size_t vo_count(const mlci_vocab_token *tokens, const int32_t *ids, uint32_t n)
 {
     size_t sum = 0;
 
@@ -132,13 +132,13 @@ static size_t vo_count(const mlci_token_bytes *tokens, const int32_t *ids, uint3
     return sum;
 }
 
-static void vo_build(mlci_vocab *v, const mlci_token_bytes *tokens, const int32_t *ids, uint32_t n,
+static void vo_build(mlci_vocab *v, const mlci_vocab_token *tokens, const int32_t *ids, uint32_t n,
                      uint32_t *open)
 {
     size_t depth = 0;                    /* of the path, whose nodes are in open        */
 
     for (uint32_t i = 0; i < n; i++) {
-        const mlci_token_bytes *t = &tokens[ids[i]];
+        const mlci_vocab_token *t = &tokens[ids[i]];
         size_t keep = i > 0 ? vo_common(&tokens[ids[i - 1]], t) : 0;
 
         for (; depth > keep; depth--)
@@ -154,7 +154,7 @@ static void vo_build(mlci_vocab *v, const mlci_token_bytes *tokens, const int32_
         v->nodes[open[depth - 1]].next = v->n_nodes;
 }
 
-mlc_status mlci_vocab_open(mlci_vocab *v, mlc_context *ctx, const mlci_token_bytes *tokens,
+mlc_status mlci_vocab_open(mlci_vocab *v, mlc_context *ctx, const mlci_vocab_token *tokens,
                            uint32_t n_tokens, mlc_error *err)
 {
     int32_t *ids = mlci_new(ctx, 2 * (size_t)n_tokens, sizeof *ids);

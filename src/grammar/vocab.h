@@ -27,13 +27,13 @@ typedef struct mlci_vocab {
 } mlci_vocab;
 
 /* Bytes of a token; those without any (special ones) are never allowed by a mask. */
-typedef struct mlci_token_bytes { const char *p; size_t n; } mlci_token_bytes;
+typedef struct mlci_vocab_token { const char *p; size_t n; } mlci_vocab_token;
 
 enum { MLCI_TOKEN_BYTES = 60000 };       /* most that a token may have                  */
 
 /* The tokens' bytes are not needed afterwards.  Errors: MLC_EUNSUPPORTED for a token
  * that is too long, MLC_ENOMEM. */
-mlc_status mlci_vocab_open(mlci_vocab *v, mlc_context *ctx, const mlci_token_bytes *tokens,
+mlc_status mlci_vocab_open(mlci_vocab *v, mlc_context *ctx, const mlci_vocab_token *tokens,
                            uint32_t n_tokens, mlc_error *err);
 void       mlci_vocab_close(mlci_vocab *v);
 size_t     mlci_vocab_bytes(const mlci_vocab *v);
