@@ -340,4 +340,18 @@ static inline bool run_node(graph *g, uint32_t i)
     return interpret(g, n->program, data, scalars, array_of(g, i, g->node_values[i]));
 }
 
+/* The graph's result, as it should be and as it is: sums may be rounded in another
+ * order, nothing else may differ. */
+static inline void compare(const graph *g, const float *want, const float *got)
+{
+    size_t n = bytes_of(g, g->m.result) / 4, bad = 0;
+    double most = 0;
+
+    for (size_t i = 0; i < n; i++)
+        most = fmax(most, fabs((double)want[i]));
+    for (size_t i = 0; i < n; i++)
+        bad += !(fabs((double)want[i] - (double)got[i]) <= 2e-5 * most);
+    T_CHECK(bad == 0, "%zu of %zu values differ", bad, n);
+}
+
 #endif

@@ -135,11 +135,7 @@ static struct mlci_fused *fu_lookup(mlci_module *m, const fu_wiring *w)
 /* The attribute that a program's parameter stands for. */
 static float fu_scalar(const mlci_node *n, uint32_t param)
 {
-    uint32_t before = 0;
-
-    for (uint32_t i = 0; i < param; i++)
-        before += n->program->buffers[i].place == MLCI_SCALAR;
-    return before == 0 ? n->scale : n->factor;
+    return mlci_program_scalar(n->program, param) == 0 ? n->scale : n->factor;
 }
 
 /* The shape of stored blocks as their decoder sees them: rows, blocks, bytes. */

@@ -43,17 +43,6 @@ static bool gp_in(const mlci_module *m, uint32_t node, uint32_t a, uint32_t b)
     return m->nodes[node].group == a || m->nodes[node].group == b;
 }
 
-/* Is the value of a member of a or b wanted outside both? */
-static bool gp_leaves(const mlci_module *m, uint32_t node, uint32_t a, uint32_t b)
-{
-    uint32_t inside = 0;
-
-    for (uint32_t i = node + 1; i < m->n_nodes && inside < m->nodes[node].n_uses; i++)
-        for (int k = 0; k < MLCI_MAX_INPUTS; k++)
-            inside += m->nodes[i].inputs[k] == node && gp_in(m, i, a, b);
-    return node == m->result || inside < m->nodes[node].n_uses;
-}
-
 bool mlci_one_kernel(mlci_module *m, uint32_t x, uint32_t y)
 {
     const uint32_t a = m->nodes[x].group, b = m->nodes[y].group;
@@ -65,7 +54,7 @@ bool mlci_one_kernel(mlci_module *m, uint32_t x, uint32_t y)
     for (uint32_t i = first; i <= end; i++) {
         if (!gp_in(m, i, a, b))
             continue;
-        if (n == MLCI_FUSE_NODES || (i != end && gp_leaves(m, i, a, b)))
+        if (n == MLCI_FUSE_NODES || (i != end && mlci_leaves(m, i, a, b)))
             return false;
         nodes[n++] = i;
     }
@@ -103,6 +92,15 @@ bool mlci_join(mlci_module *m, uint32_t x, uint32_t y)
             m->nodes[i].group = a;
     m->nodes[a].last = m->nodes[b].last > m->nodes[a].last ? m->nodes[b].last : m->nodes[a].last;
     return true;
+}
+
+uint32_t mlci_own_decode(const mlci_module *m, uint32_t node)
+{
+    const mlci_node *n = &m->nodes[node], *w = &m->nodes[n->inputs[1]];
+
+    return (n->pattern == MLCI_OUT_FUSIBLE || n->op == MLCI_OP_EMBED)
+        && w->pattern <= MLCI_INJECTIVE && w->op == MLCI_OP_DECODE && w->n_uses == 1
+         ? n->inputs[1] : 0;
 }
 
 uint32_t mlci_group_matmul(const mlci_module *m, uint32_t node)

@@ -346,16 +346,21 @@ bool mlci_reads(const mlci_node *n, uint32_t node)
     return false;
 }
 
+bool mlci_leaves(const mlci_module *m, uint32_t node, uint32_t a, uint32_t b)
+{
+    uint32_t inside = 0;
+
+    for (uint32_t i = node + 1; i < m->n_nodes && inside < m->nodes[node].n_uses; i++)
+        for (int k = 0; k < MLCI_MAX_INPUTS; k++)
+            if (m->nodes[i].inputs[k] == node) {
+                if (m->nodes[i].group != a && m->nodes[i].group != b)
+                    return true;
+                inside++;
+            }
+    return node == m->result;
+}
+
 bool mlci_escapes(const mlci_module *m, uint32_t node)
 {
-    if (node == m->result)
-        return true;
-    for (uint32_t i = node + 1, seen = 0; i < m->n_nodes && seen < m->nodes[node].n_uses; i++) {
-        if (!mlci_reads(&m->nodes[i], node))
-            continue;
-        if (m->nodes[i].group != m->nodes[node].group)
-            return true;
-        seen++;
-    }
-    return false;
+    return mlci_leaves(m, node, m->nodes[node].group, m->nodes[node].group);
 }

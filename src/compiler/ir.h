@@ -214,7 +214,9 @@ uint32_t mlci_node_add(mlci_module *m, const mlci_node *proto);
 /* Does n read the node? */
 bool mlci_reads(const mlci_node *n, uint32_t node);
 
-/* Is the node's value written to memory: used by another group, or the result? */
+/* Is the node's value wanted outside the two groups: used by another, or the result? */
+bool mlci_leaves(const mlci_module *m, uint32_t node, uint32_t a, uint32_t b);
+/* Is it written to memory: wanted outside its own? */
 bool mlci_escapes(const mlci_module *m, uint32_t node);
 
 /* The module as text: one line a node, groups in braces. */

@@ -91,27 +91,20 @@ static void mp_part(const mlci_stmt *s, uint32_t id, mlci_part *part)
     part->values[s->program->n_params] = 1 + id;
 }
 
-static float mp_scalar(const mlci_stmt *s, uint32_t param)
-{
-    uint32_t before = 0;
-
-    for (uint32_t i = 0; i < param; i++)
-        before += s->program->buffers[i].place == MLCI_SCALAR;
-    return s->scalars[before];
-}
-
 /* The statement that does both, with the merged program's parameters. */
 static bool mp_arguments(const mlci_merged *merged, const mlci_stmt *const pair[2], mlci_stmt *s)
 {
     const mlci_program *q = merged->program;
+    const mlci_stmt *from;
 
     s->n_args = s->n_scalars = 0;
     for (uint32_t i = 0; i < q->n_params; i++)
         if (q->buffers[i].place == MLCI_SCALAR) {
             if (s->n_scalars == MLCI_MAX_ARGS)
                 return false;
-            s->scalars[s->n_scalars++] = mp_scalar(pair[merged->sources[i] >> 8],
-                                                   merged->sources[i] & 255);
+            from = pair[merged->sources[i] >> 8];
+            s->scalars[s->n_scalars++] =
+                from->scalars[mlci_program_scalar(from->program, merged->sources[i] & 255)];
         } else {
             if (s->n_args == MLCI_MAX_ARGS)
                 return false;

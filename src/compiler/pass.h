@@ -144,6 +144,9 @@ bool mlci_one_kernel(mlci_module *m, uint32_t a, uint32_t b);
 /* Put two groups together if that leaves no cycle (and, on a GPU, one kernel); false if
  * not. */
 bool mlci_join(mlci_module *m, uint32_t a, uint32_t b);
+/* What decodes the weights of a contraction, or the rows that are looked up, if nobody
+ * else uses it; 0 if there is none. */
+uint32_t mlci_own_decode(const mlci_module *m, uint32_t node);
 /* The matmul of the node's group, 0 if it has none. */
 uint32_t mlci_group_matmul(const mlci_module *m, uint32_t node);
 /* pass_fuse_ops.c: may a producer of the first pattern be computed inside a consumer of

@@ -58,11 +58,10 @@ static void ds_alone(mlci_module *m, uint32_t node)
 /* A product, or a look-up, keeps its decoding: decoded weights are large. */
 static void ds_keep_decode(mlci_module *m, mlci_plan *plan, uint32_t node)
 {
-    const uint32_t weights = m->nodes[node].inputs[1];
+    const uint32_t weights = mlci_own_decode(m, node);
     mlci_call call;
 
-    if (plan->fused == NULL || m->nodes[weights].op != MLCI_OP_DECODE
-        || m->nodes[weights].n_uses != 1 || m->nodes[weights].group != weights
+    if (plan->fused == NULL || weights == 0 || m->nodes[weights].group != weights
         || !mlci_join(m, node, weights))
         return;
     plan->fused[weights] = NULL;

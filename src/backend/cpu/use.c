@@ -21,17 +21,6 @@ static bool us_patch(mlci_executor *p, cpu_use *u, uint32_t at, mlci_dim dim)
     return true;
 }
 
-static int64_t us_stride(const mlci_module *m, uint32_t node)
-{
-    const mlci_type *t = &m->nodes[node].type;
-    int64_t n = 1, d = 1;
-
-    for (uint32_t i = 1; i < t->rank; i++)
-        if (mlci_dim_known(&m->dims, t->dims[i], &d))
-            n *= d;
-    return n;
-}
-
 static bool us_open(mlci_executor *p, const mlci_use *use, cpu_use *u)
 {
     const mlci_weights *w = p->weights;
@@ -45,7 +34,7 @@ static bool us_open(mlci_executor *p, const mlci_use *use, cpu_use *u)
     for (uint32_t i = 0; i < use->n_data; i++) {
         const float *vector = w->nodes[use->data[i]].vector;
 
-        u->args.stride[i] = us_stride(m, use->data[i]);
+        u->args.stride[i] = (int64_t)cpu_row_elements(m, use->data[i]);
         u->args.data[i] = vector != NULL ? (void *)(uintptr_t)vector
                                          : (void *)p->values[use->data[i]];
         if (use->data[i] == m->result && !us_patch(p, u, i, UINT32_MAX))

@@ -172,14 +172,10 @@ static void we_find_products(const mlci_weights *w, uint8_t *multiplied)
 
 static size_t we_folded_bytes(const mlci_module *m, uint32_t node)
 {
-    const mlci_type *t = &m->nodes[node].type;
-    size_t n = sizeof(float);
-    int64_t d = 0;
+    int64_t rows = 1;
 
-    for (uint32_t i = 0; i < t->rank; i++)
-        if (mlci_dim_known(&m->dims, t->dims[i], &d))
-            n *= (size_t)d;
-    return mlci_round_up(n, 64);
+    (void)mlci_dim_known(&m->dims, m->nodes[node].type.dims[0], &rows);
+    return mlci_round_up((size_t)rows * cpu_row_elements(m, node) * sizeof(float), 64);
 }
 
 static size_t we_size(const mlci_load *load, const mlci_node *n, cpu_weight *w,

@@ -186,6 +186,16 @@ const mlci_expr *mlci_x_bits(mlci_tir *t, mlci_dtype from, const mlci_expr *a);
 mlci_program *mlci_program_new(mlci_tir *t, const char *name);
 uint32_t mlci_program_buffer(mlci_tir *t, mlci_program *p, const mlci_buffer *b);
 
+/* Which of the program's scalars the parameter is. */
+static inline uint32_t mlci_program_scalar(const mlci_program *p, uint32_t param)
+{
+    uint32_t before = 0;
+
+    for (uint32_t i = 0; i < param; i++)
+        before += p->buffers[i].place == MLCI_SCALAR;
+    return before;
+}
+
 /* Rewriting: each symbol by map (as mlci_dim_subst), each load by load(), which
  * gives NULL to keep it; loads' buffers are numbers in the new program. */
 typedef struct mlci_rewrite {
