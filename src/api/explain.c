@@ -202,9 +202,8 @@ static mlc_status ex_check(const mlcx_explain_options *o, mlc_error *err)
 {
     bool known = o->pass == NULL || strcmp(o->pass, "all") == 0;
 
-    if (o->n_ranks > MLCI_MAX_RANKS || (o->n_ranks > 0 && o->rank >= o->n_ranks))
-        return mlci_fail(err, MLC_EINVAL, 0, "rank %u of %u: up to %d are possible", o->rank,
-                         o->n_ranks, MLCI_MAX_RANKS);
+    if (o->n_ranks > 0 && mlci_comm_check(o->rank, o->n_ranks, err) != MLC_OK)
+        return MLC_EINVAL;
     for (size_t i = 0; i < mlci_pass_count && !known; i++)
         known = strcmp(mlci_pass_table[i].name, o->pass) == 0;
     return known ? MLC_OK

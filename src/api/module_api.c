@@ -196,27 +196,47 @@ static mlc_status mx_take(mlcx_module *m, const mlci_buf *b)
     return MLC_OK;
 }
 
+/* One of the caller's. */
+static mlc_status mx_user_pass(mlcx_module *m, const mx_pass *pass, mlci_buf *out)
+{
+    mlci_buf in;
+    mlc_status st;
+
+    mlci_buf_init(&in, m->ctx, mx_text_limit);
+    mlci_text_print(m->text, &in);
+    st = in.failed ? mlci_nomem(&m->err, "module")
+       : pass->fn(pass->user, in.data, in.n, mx_append, out) == 0 ? MLC_OK
+       : mlci_fail(&m->err, MLC_ECANCELED, 0, "it failed");
+    mlci_buf_reset(&in);
+    return st;
+}
+
+static bool mx_called(const char *name, const char *text, size_t n)
+{
+    return strlen(name) == n && memcmp(name, text, n) == 0;
+}
+
+/* What the pass of this name makes of the module. */
+static mlc_status mx_pass_text(mlcx_module *m, const char *name, size_t n, mlci_buf *out)
+{
+    for (size_t i = 0; mlci_text_pass_name(i) != NULL; i++)
+        if (mx_called(mlci_text_pass_name(i), name, n))
+            return mx_own_pass(m, i, out);
+    for (size_t i = 0; i < m->n_passes; i++)
+        if (mx_called(m->passes[i].name, name, n))
+            return mx_user_pass(m, &m->passes[i], out);
+    return mlci_fail(&m->err, MLC_EINVAL, 0, "there is no such pass");
+}
+
 static mlc_status mx_pass_run(mlcx_module *m, const char *name, size_t n)
 {
-    mlc_status st = MLC_EINVAL;
-    mlci_buf out, in;
+    mlc_status st;
+    mlci_buf out;
 
     mlci_buf_init(&out, m->ctx, mx_text_limit);
-    mlci_buf_init(&in, m->ctx, mx_text_limit);
-    for (size_t i = 0; mlci_text_pass_name(i) != NULL && st == MLC_EINVAL; i++)
-        if (strlen(mlci_text_pass_name(i)) == n && memcmp(mlci_text_pass_name(i), name, n) == 0)
-            st = mx_own_pass(m, i, &out);
-    for (size_t i = 0; i < m->n_passes && st == MLC_EINVAL; i++)
-        if (strlen(m->passes[i].name) == n && memcmp(m->passes[i].name, name, n) == 0) {
-            mlci_text_print(m->text, &in);
-            st = m->passes[i].fn(m->passes[i].user, in.data, in.n, mx_append, &out) == 0
-               ? MLC_OK : mlci_fail(&m->err, MLC_ECANCELED, 0, "it failed");
-        }
-    if (st == MLC_EINVAL)
-        st = mlci_fail(&m->err, st, 0, "there is no such pass");
+    st = mx_pass_text(m, name, n, &out);
     if (st == MLC_OK && (out.n > 0 || out.failed))
         st = mx_take(m, &out);
-    mlci_buf_reset(&in);
     mlci_buf_reset(&out);
     return st;
 }

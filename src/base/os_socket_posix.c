@@ -27,17 +27,20 @@ static int ok_address(const char *path, struct sockaddr_un *a)
     return 0;
 }
 
-/* A socket that does not block and is not inherited. */
+/* It shall not block nor be inherited; closed if that fails. */
+static int ok_prepare(int fd)
+{
+    int e = fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 || fcntl(fd, F_SETFL, O_NONBLOCK) != 0 ? errno : 0;
+
+    if (e != 0)
+        close(fd);
+    return e;
+}
+
 static int ok_socket(int *fd)
 {
     *fd = socket(AF_UNIX, SOCK_STREAM, 0);
-    if (*fd < 0)
-        return errno;
-    if (fcntl(*fd, F_SETFD, FD_CLOEXEC) != 0 || fcntl(*fd, F_SETFL, O_NONBLOCK) != 0) {
-        close(*fd);
-        return errno;
-    }
-    return 0;
+    return *fd < 0 ? errno : ok_prepare(*fd);
 }
 
 static int ok_left_ms(int64_t deadline_us)
@@ -71,8 +74,7 @@ int mlci_os_accept(int fd, int64_t deadline_us, int *peer)
     for (;;) {
         *peer = accept(fd, NULL, NULL);
         if (*peer >= 0)
-            return fcntl(*peer, F_SETFD, FD_CLOEXEC) != 0
-                || fcntl(*peer, F_SETFL, O_NONBLOCK) != 0 ? errno : 0;
+            return ok_prepare(*peer);
         if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR && errno != ECONNABORTED)
             return errno;
         if (mlci_os_now_us() >= deadline_us)

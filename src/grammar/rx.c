@@ -603,10 +603,9 @@ static mlci_rx rx_without(mlci_rx_store *s, rx_cut *c, mlci_rx a)
 
 mlci_rx mlci_rx_begin(mlci_rx_store *s, mlci_rx a)
 {
-    rx_cut c = { NULL, s->n_nodes };
     mlci_rx r = mlci_rx_step(s, a, MLCI_RX_BEGIN);
+    rx_cut c = { NULL, s->n_nodes };
 
-    c.n = s->n_nodes;
     c.done = s->status == MLC_OK ? mlci_new(s->arena.ctx, c.n, sizeof *c.done) : NULL;
     if (c.done == NULL)
         return rx_fail(s);

@@ -113,13 +113,10 @@ static size_t vo_common(const mlci_vocab_token *a, const mlci_vocab_token *b)
     return i;
 }
 
-static bool vo_node(mlci_vocab *v, uint8_t byte, size_t depth)
+static void vo_node(mlci_vocab *v, uint8_t byte, size_t depth)
 {
-    if (v->n_nodes == v->cap_nodes)
-        return false;
     v->nodes[v->n_nodes++] = (mlci_vocab_node){ 0, -1, (uint16_t)depth, byte };
     v->depth = depth > v->depth ? (uint32_t)depth : v->depth;
-    return true;
 }
 
 /* Nodes that all tokens need together: what each has beyond the one before. */
@@ -145,7 +142,7 @@ static void vo_build(mlci_vocab *v, const mlci_vocab_token *tokens, const int32_
             v->nodes[open[depth - 1]].next = v->n_nodes;
         for (; depth < t->n; depth++) {
             open[depth] = v->n_nodes;
-            (void)vo_node(v, (uint8_t)t->p[depth], depth + 1);
+            vo_node(v, (uint8_t)t->p[depth], depth + 1);
         }
         v->same[ids[i]] = v->nodes[open[depth - 1]].token;
         v->nodes[open[depth - 1]].token = ids[i];

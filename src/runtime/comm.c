@@ -7,6 +7,13 @@
 
 #include <string.h>
 
+mlc_status mlci_comm_check(uint32_t rank, uint32_t n_ranks, mlc_error *err)
+{
+    return n_ranks >= 1 && n_ranks <= MLCI_MAX_RANKS && rank < n_ranks ? MLC_OK
+         : mlci_fail(err, MLC_EINVAL, 0, "rank %u of %u: 1 to %d are possible", rank, n_ranks,
+                     MLCI_MAX_RANKS);
+}
+
 mlc_status mlci_all_reduce(mlci_comm *c, float *x, size_t n, float *room)
 {
     size_t sizes[MLCI_MAX_RANKS];
@@ -99,76 +106,90 @@ static mlc_status co_exchange(mlci_comm *c, const void *mine, const size_t *size
     return ok ? MLC_OK : MLC_EIO;
 }
 
-static void co_close(mlci_comm *c)
+/* One rank less, or the one who opened it; the last takes it down. */
+static void co_leave(co_meeting *m)
 {
-    co_thread *t = (co_thread *)(void *)c;
-    co_meeting *m = t->meeting;
     mlc_context *ctx = m->ctx;
     bool last;
 
     mlci_os_lock(&m->lock);
-    m->broken = true;
     last = --m->open == 0;
+    mlci_os_unlock(&m->lock);
+    if (!last)
+        return;
+    mlci_os_cond_reset(&m->changed);
+    mlci_os_mutex_reset(&m->lock);
+    mlci_delete(ctx, m, 1, sizeof *m);
+    mlci_context_unref(ctx);
+}
+
+static void co_close(mlci_comm *c)
+{
+    co_thread *t = (co_thread *)(void *)c;
+    co_meeting *m = t->meeting;
+
+    mlci_os_lock(&m->lock);
+    m->broken = true;
     mlci_os_wake_all(&m->changed);
     mlci_os_unlock(&m->lock);
-    mlci_delete(ctx, t, 1, sizeof *t);
-    if (last) {
-        mlci_os_cond_reset(&m->changed);
-        mlci_os_mutex_reset(&m->lock);
-        mlci_delete(ctx, m, 1, sizeof *m);
-        mlci_context_unref(ctx);
-    }
+    mlci_delete(m->ctx, t, 1, sizeof *t);
+    co_leave(m);
 }
 
 static mlc_status co_open(co_meeting *m, mlci_comm **out, mlc_error *err)
 {
-    mlc_status st = MLC_OK;
-
-    for (uint32_t r = 0; r < m->n_ranks && st == MLC_OK; r++) {
+    for (uint32_t r = 0; r < m->n_ranks; r++) {
         co_thread *t = mlci_new(m->ctx, 1, sizeof *t);
 
-        if (t == NULL) {
-            st = mlci_nomem(err, "ranks");
-            break;
-        }
+        if (t == NULL)
+            return mlci_nomem(err, "ranks");
         t->comm = (mlci_comm){ r, m->n_ranks, co_exchange, co_close };
         t->meeting = m;
         m->open++;
         out[r] = &t->comm;
     }
-    return st;
+    return MLC_OK;
+}
+
+/* The meeting with its lock; NULL after saying why. */
+static co_meeting *co_new(mlc_context *ctx, uint32_t n_ranks, uint32_t timeout_ms, mlc_error *err)
+{
+    co_meeting *m = mlci_new(ctx, 1, sizeof *m);
+    bool lock = m != NULL && mlci_os_mutex_init(&m->lock) == 0;
+
+    if (!lock || mlci_os_cond_init(&m->changed) != 0) {
+        if (lock)
+            mlci_os_mutex_reset(&m->lock);
+        mlci_delete(ctx, m, 1, sizeof *m);
+        (void)mlci_nomem(err, "ranks");
+        return NULL;
+    }
+    m->ctx = ctx;
+    m->n_ranks = n_ranks;
+    m->timeout_ms = timeout_ms;
+    m->open = 1;                        /* ours, until all are there */
+    mlci_context_ref(ctx);
+    return m;
 }
 
 mlc_status mlci_comm_threads(mlc_context *ctx, uint32_t n_ranks, uint32_t timeout_ms,
                              mlci_comm **out, mlc_error *err)
 {
+    mlc_status st = mlci_comm_check(0, n_ranks, err);
     co_meeting *m;
-    mlc_status st;
 
-    if (n_ranks < 1 || n_ranks > MLCI_MAX_RANKS)
-        return mlci_fail(err, MLC_EINVAL, 0, "%u ranks: 1 to %d are possible", n_ranks,
-                         MLCI_MAX_RANKS);
+    if (st != MLC_OK)
+        return st;
     for (uint32_t r = 0; r < n_ranks; r++)
         out[r] = NULL;
-    m = mlci_new(ctx, 1, sizeof *m);
+    m = co_new(ctx, n_ranks, mlci_comm_timeout(timeout_ms), err);
     if (m == NULL)
-        return mlci_nomem(err, "ranks");
-    m->ctx = ctx;
-    m->n_ranks = n_ranks;
-    m->timeout_ms = timeout_ms != 0 ? timeout_ms : 60000;
-    m->open = 1;                        /* ours, until all are there */
-    mlci_context_ref(ctx);
-    st = mlci_os_mutex_init(&m->lock) != 0 || mlci_os_cond_init(&m->changed) != 0
-       ? mlci_nomem(err, "ranks") : co_open(m, out, err);
+        return MLC_ENOMEM;
+    st = co_open(m, out, err);
     for (uint32_t r = 0; r < n_ranks && st != MLC_OK; r++) {
         mlci_comm_close(out[r]);
         out[r] = NULL;
     }
-    if (--m->open == 0) {               /* only after a failure */
-        mlci_os_cond_reset(&m->changed);
-        mlci_os_mutex_reset(&m->lock);
-        mlci_delete(ctx, m, 1, sizeof *m);
-        mlci_context_unref(ctx);
-    }
+    co_leave(m);
     return st;
 }

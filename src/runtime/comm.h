@@ -34,6 +34,14 @@ mlc_status mlci_comm_sockets(mlc_context *ctx, const char *path, uint32_t rank,
                              uint32_t n_ranks, uint32_t timeout_ms, mlci_comm **out,
                              mlc_error *err);
 
+/* Is there such a rank?  The error says which there can be. */
+mlc_status mlci_comm_check(uint32_t rank, uint32_t n_ranks, mlc_error *err);
+
+static inline uint32_t mlci_comm_timeout(uint32_t timeout_ms)
+{
+    return timeout_ms != 0 ? timeout_ms : 60000;
+}
+
 static inline void mlci_comm_close(mlci_comm *c)
 {
     if (c != NULL)

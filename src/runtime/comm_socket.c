@@ -59,7 +59,8 @@ static int cs_accept(cs_comm *c, int listener, int64_t deadline)
     for (uint32_t i = c->comm.rank + 1; i < c->comm.n_ranks; i++) {
         uint32_t who = UINT32_MAX;
         mlci_talk hello = { .in = &who, .n_in = sizeof who };
-        int e = mlci_os_accept(listener, deadline, &hello.fd), fd = hello.fd;
+        int e = mlci_os_accept(listener, deadline, &hello.fd);
+        const int fd = e == 0 ? hello.fd : -1;
 
         if (e == 0)
             e = mlci_os_talk(&hello, 1, deadline);
@@ -115,12 +116,11 @@ mlc_status mlci_comm_sockets(mlc_context *ctx, const char *path, uint32_t rank,
                              mlc_error *err)
 {
     cs_comm *c;
-    mlc_status st;
+    mlc_status st = mlci_comm_check(rank, n_ranks, err);
 
     *out = NULL;
-    if (n_ranks < 1 || n_ranks > MLCI_MAX_RANKS || rank >= n_ranks)
-        return mlci_fail(err, MLC_EINVAL, 0, "rank %u of %u: 1 to %d are possible", rank, n_ranks,
-                         MLCI_MAX_RANKS);
+    if (st != MLC_OK)
+        return st;
     if (strlen(path) > CS_PATH)
         return mlci_fail(err, MLC_EINVAL, 0, "a socket's path may have %d bytes", CS_PATH);
     c = mlci_new(ctx, 1, sizeof *c);
@@ -129,7 +129,7 @@ mlc_status mlci_comm_sockets(mlc_context *ctx, const char *path, uint32_t rank,
     c->comm = (mlci_comm){ rank, n_ranks, cs_exchange, cs_close };
     c->ctx = ctx;
     mlci_context_ref(ctx);
-    c->timeout_ms = timeout_ms != 0 ? timeout_ms : 60000;
+    c->timeout_ms = mlci_comm_timeout(timeout_ms);
     for (uint32_t r = 0; r < MLCI_MAX_RANKS; r++)
         c->fds[r] = -1;
     st = cs_meet(c, path, err);

@@ -83,6 +83,15 @@ static we_part we_part_of(const mlci_node *n)
     return p;
 }
 
+/* Bytes that are read for it: whole rows, even if only some columns count. */
+static uint64_t we_read_bytes(const mlci_node *n)
+{
+    const we_part p = we_part_of(n);
+
+    return n->slice.n == 0 || n->op == MLCI_OP_VECTOR ? n->tensor->n_bytes
+                                                      : (uint64_t)p.rows * p.row_bytes;
+}
+
 static mlc_status we_matrix(we_reader *r, const mlci_node *node, cpu_weight *w,
                             uint8_t *out, mlc_error *err)
 {
@@ -257,8 +266,7 @@ static mlc_status we_load(mlci_weights *w, const mlci_load *load, uint8_t *multi
         if (n->op != MLCI_OP_WEIGHT && n->op != MLCI_OP_VECTOR)
             continue;
         st = we_check(n, err);
-        r.total += n->slice.n == 0 || n->op == MLCI_OP_VECTOR ? n->tensor->n_bytes
-                 : (uint64_t)we_part_of(n).rows * we_part_of(n).row_bytes;
+        r.total += we_read_bytes(n);
         if (n->op == MLCI_OP_WEIGHT)
             r.buffer_bytes = mlci_max(r.buffer_bytes, (size_t)(n->tensor->n_bytes
                                       / n->tensor->dims[0]) * MLCI_PANEL_ROWS);
