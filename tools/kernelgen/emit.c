@@ -104,6 +104,17 @@ static void kg_hoist_write(kg_writer *w, const mlci_expr *e)
     }
 }
 
+/* Whole vectors along the axis k, or what is left behind the last of them. */
+static void kg_open_vectors(kg_writer *w, const char *k, bool rest)
+{
+    kg_line(w, rest ? "if (%s < last) {" : "for (; %s + 16 <= last; %s += 16) {", k, k);
+    w->indent++;
+    w->whole = !rest;
+    if (rest)
+        kg_line(w, "const size_t left = (size_t)(last - %s);", k);
+    kg_indent(w);
+}
+
 /* One reduction along vectors: whole ones, then the rest with neutral lanes. */
 static void kg_vector_reduce(kg_writer *w, const mlci_stage *s)
 {
@@ -121,12 +132,7 @@ static void kg_vector_reduce(kg_writer *w, const mlci_stage *s)
     mlci_buf_text(w->out, ";\n");
     kg_line(w, "int64_t %s = 0;", k);
     for (int rest = 0; rest < 2; rest++) {
-        kg_line(w, rest ? "if (%s < last) {" : "for (; %s + 16 <= last; %s += 16) {", k, k);
-        w->indent++;
-        w->whole = !rest;
-        if (rest)
-            kg_line(w, "const size_t left = (size_t)(last - %s);", k);
-        kg_indent(w);
+        kg_open_vectors(w, k, rest);
         if (!rest && s->store == MLCI_SUM && s->value->op == MLCI_X_MUL) {
             mlci_buf_text(w->out, "s = v_fma(");
             kg_vector(w, s->value->args[0]);
@@ -246,12 +252,7 @@ static void kg_vector_store(kg_writer *w, const mlci_stage *s, bool ranged)
     else
         kg_line(w, "int64_t %s = 0;", k);
     for (int rest = 0; rest < 2; rest++) {
-        kg_line(w, rest ? "if (%s < last) {" : "for (; %s + 16 <= last; %s += 16) {", k, k);
-        w->indent++;
-        w->whole = !rest;
-        if (rest)
-            kg_line(w, "const size_t left = (size_t)(last - %s);", k);
-        kg_indent(w);
+        kg_open_vectors(w, k, rest);
         mlci_buf_text(w->out, rest ? "v_store_n(&" : "v_store(&");
         kg_address(w, s->buffer, s->index);
         mlci_buf_text(w->out, ", ");

@@ -41,16 +41,29 @@ static int by_hash(const void *a, const void *b)
     return x->hash < y->hash ? -1 : x->hash > y->hash;
 }
 
+/* The function of the kernel that is called so, 0 if the list has none. */
+static void write_name(const kg_set *s, kg_list list, const char *name, mlci_buf *b)
+{
+    for (size_t i = 0; i < s->n[list]; i++)
+        if (strcmp(s->kernels[list][i]->name, name) == 0) {
+            mlci_buf_format(b, "k_%016llx", (unsigned long long)s->kernels[list][i]->hash);
+            return;
+        }
+    mlci_buf_char(b, '0');
+}
+
 /* The decoders in order of the formats. */
 static void write_decoders(const kg_set *s, mlci_buf *b)
 {
+    char name[40];
+
     mlci_buf_text(b, "mlci_gen_fn *const mlci_gen_decoders[] = {\n");
-    for (int f = 0; f < MLCI_FORMAT_COUNT; f++)
-        for (size_t i = 0; i < s->n[KG_ONCE]; i++)
-            if (strncmp(s->kernels[KG_ONCE][i]->name, "decode_", 7) == 0
-                && strcmp(s->kernels[KG_ONCE][i]->name + 7, mlci_format_table[f].name) == 0)
-                mlci_buf_format(b, "    k_%016llx,\n",
-                                (unsigned long long)s->kernels[KG_ONCE][i]->hash);
+    for (int f = 0; f < MLCI_FORMAT_COUNT; f++) {
+        snprintf(name, sizeof name, "decode_%s", mlci_format_table[f].name);
+        mlci_buf_text(b, "    ");
+        write_name(s, KG_ONCE, name, b);
+        mlci_buf_text(b, ",\n");
+    }
     mlci_buf_text(b, "};\n");
 }
 
@@ -71,7 +84,11 @@ static void write_c(kg_set *s, kg_list list, const char *out, const char *file)
                         (unsigned long long)k->hash, (unsigned long long)k->hash, k->name);
     }
     mlci_buf_format(&b, "    { 0, 0, 0 }\n};\n"
-                    "const mlci_gen_table KG_TABLE = { kg_entries, %zu };\n", s->n[list]);
+                    "const mlci_gen_table KG_TABLE = { kg_entries, %zu, ", s->n[list]);
+    write_name(s, list, "largest", &b);
+    mlci_buf_text(&b, ", ");
+    write_name(s, list, "log_sum", &b);
+    mlci_buf_text(&b, " };\n");
     if (list == KG_ONCE && s->n[list] > 0)
         write_decoders(s, &b);
     write_file(out, file, &b);
