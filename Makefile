@@ -55,6 +55,12 @@ $B/host/kernelgen: $(HOST_SRC) $(wildcard tools/kernelgen/*.h src/base/*.h src/c
 $B/gen/kernels.inc: $B/host/kernelgen
 	$(QUIET)rm -f $B/gen/*.comp $B/gen/*.spv && sh tools/timed.sh $B/gen/kernels.ms $B/host/kernelgen $B/gen
 $B/gen/catalogue.c: $B/gen/kernels.inc ;
+# What decodes panels, inside the templates of products.
+$B/gen/panels.inc: kernels/defs/panels.tir $B/host/kernelgen
+	$(QUIET)$B/host/kernelgen $B/gen --panels $<
+PANEL_USERS = $(wildcard kernels/matmul/matmul_*.c) kernels/weight/weight_row.c
+$(PANEL_USERS:%.c=$B/%.o): $B/gen/panels.inc
+$(PANEL_USERS:%.c=$B/%.o): PANEL_INC = -I$B/gen
 KERNEL_INC = $(wildcard kernels/generated/generated_*.c)
 $(KERNEL_INC:%.c=$B/%.o): $B/gen/kernels.inc
 $(KERNEL_INC:%.c=$B/%.o): KERNEL_WARN = -w -I$B/gen -Ikernels/generated

@@ -26,7 +26,7 @@ QUIET_LD = $(if $(V),,@echo "  LD  $@";)
 
 $B/kernels/%.o: kernels/%.c
 	$(QUIET_CC)mkdir -p $(@D) && sh tools/timed.sh $(@:.o=.ms) \
-	    $(CC) $(CORE) $(KERNEL_OPT) $(KERNEL_WARN) $(ISA) -c -o $@ $<
+	    $(CC) $(CORE) $(KERNEL_OPT) $(KERNEL_WARN) $(PANEL_INC) $(ISA) -c -o $@ $<
 
 $B/src/cli/%.o: src/cli/%.c
 	$(QUIET_CC)mkdir -p $(@D) && $(CC) $(CORE) $(WARN) $(if $(HAVE_EDIT),-DCLI_LIBEDIT=1) \

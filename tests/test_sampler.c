@@ -88,11 +88,14 @@ settings[] = {
     { "flat", 1, 1, 0, 0, 0 },        { "top-k of all", 1, 0.7f, 0, V, 3 },
 };
 
+static mlci_candidate_token tokens[V];
+static float weights[V];
+static mlci_sampling scratch = { tokens, weights };
+
 static void test_distribution(int which)
 {
     mlci_params p = neutral();
     mlci_sampler s;
-    static mlci_candidate_token scratch[V];
     static float logits[V], x[V];
     double prob[V], chi = 0;
     int hits[V] = { 0 }, cells = 0;
@@ -105,7 +108,7 @@ static void test_distribution(int which)
     T_CHECK(mlci_sampler_open(&s, ctx, &p, V, 10) == MLC_OK, "open");
     for (int i = 0; i < DRAWS; i++) {
         memcpy(x, logits, sizeof x);
-        hits[mlci_sampler_pick(&s, x, scratch, NULL)]++;
+        hits[mlci_sampler_pick(&s, x, &scratch, NULL)]++;
     }
     for (int i = 0; i < V; i++) {
         double want = prob[i] * DRAWS;
@@ -127,7 +130,6 @@ static void test_seed(void)
 {
     mlci_params p = neutral(), q = neutral();
     mlci_sampler a, b, c;
-    static mlci_candidate_token scratch[V];
     float logits[V], x[V];
     int same = 0;
 
@@ -141,11 +143,11 @@ static void test_seed(void)
         int32_t ia, ib, ic;
 
         memcpy(x, logits, sizeof x);
-        ia = mlci_sampler_pick(&a, x, scratch, NULL);
+        ia = mlci_sampler_pick(&a, x, &scratch, NULL);
         memcpy(x, logits, sizeof x);
-        ib = mlci_sampler_pick(&b, x, scratch, NULL);
+        ib = mlci_sampler_pick(&b, x, &scratch, NULL);
         memcpy(x, logits, sizeof x);
-        ic = mlci_sampler_pick(&c, x, scratch, NULL);
+        ic = mlci_sampler_pick(&c, x, &scratch, NULL);
         T_CHECK(ia == ib, "draw %d", i);
         same += ia == ic;
     }
@@ -160,7 +162,6 @@ static void test_penalties(void)
     mlci_bias biases[2] = { { 20, 4.5f }, { 21, -INFINITY } };
     int32_t prompt[3] = { 10, 11, 10 };
     mlci_sampler s;
-    static mlci_candidate_token scratch[V];
     float logits[V], x[V];
     mlci_logprob lp;
 
@@ -170,10 +171,10 @@ static void test_penalties(void)
     logits[100] = logits[200] = 9;
     mlci_sampler_open(&s, ctx, &p, V, 10);
     memcpy(x, logits, sizeof x);
-    T_CHECK(mlci_sampler_pick(&s, x, scratch, NULL) == 100, "greedy");
+    T_CHECK(mlci_sampler_pick(&s, x, &scratch, NULL) == 100, "greedy");
     logits[100] = -INFINITY, logits[200] = NAN;
     memcpy(x, logits, sizeof x);
-    T_CHECK(mlci_sampler_pick(&s, x, scratch, NULL) >= 0, "NaN and infinity do no harm");
+    T_CHECK(mlci_sampler_pick(&s, x, &scratch, NULL) >= 0, "NaN and infinity do no harm");
     mlci_sampler_close(&s, ctx);
 
     T_CASE("penalties by their formulas");
@@ -187,7 +188,7 @@ static void test_penalties(void)
         double want50 = i == 0 ? 8 : 8 / 1.5 - 0.25 - 0.5 * i;
 
         memcpy(x, logits, sizeof x);
-        T_CHECK(mlci_sampler_pick(&s, x, scratch, NULL) == 50, "draw %d", i);
+        T_CHECK(mlci_sampler_pick(&s, x, &scratch, NULL) == 50, "draw %d", i);
         T_CHECK(fabs((double)x[50] - want50) < 1e-5, "output token: %g, want %g",
                 (double)x[50], want50);
         T_CHECK(fabs((double)x[10] - 2 / 1.5) < 1e-5 && fabs((double)x[11] + 3) < 1e-5,
@@ -207,7 +208,7 @@ static void test_penalties(void)
         for (int k = 0; k < V; k++)
             sum += exp((double)logits[k]);
         memcpy(x, logits, sizeof x);
-        id = mlci_sampler_pick(&s, x, scratch, &lp);
+        id = mlci_sampler_pick(&s, x, &scratch, &lp);
         T_CHECK(fabs((double)lp.logprob - ((double)logits[id] - log(sum))) < 1e-4, "%g, want %g",
                 (double)lp.logprob, (double)logits[id] - log(sum));
         T_CHECK(lp.ids[0] == 50 && fabs((double)lp.tops[0] - (8 - log(sum))) < 1e-4, "top");
@@ -223,14 +224,14 @@ static void test_penalties(void)
     mlci_sampler_open(&s, ctx, &p, V, 10);
     for (int i = 0; i < 500; i++) {
         memcpy(x, logits, sizeof x);
-        T_CHECK(mlci_sampler_pick(&s, x, scratch, NULL) != 50, "draw %d", i);
+        T_CHECK(mlci_sampler_pick(&s, x, &scratch, NULL) != 50, "draw %d", i);
     }
     mlci_sampler_close(&s, ctx);
     p.biases = biases;
     mlci_sampler_open(&s, ctx, &p, V, 10);
     for (int i = 0; i < 50; i++) {
         memcpy(x, logits, sizeof x);
-        T_CHECK(mlci_sampler_pick(&s, x, scratch, NULL) == 42, "draw %d", i);
+        T_CHECK(mlci_sampler_pick(&s, x, &scratch, NULL) == 42, "draw %d", i);
     }
     mlci_sampler_close(&s, ctx);
 }

@@ -44,7 +44,7 @@ typedef struct mlci_gen_entry {
 typedef struct mlci_gen_table {
     const mlci_gen_entry *entries;
     size_t n;
-    mlci_gen_fn *largest, *log_sum;       /* of rows: what sampling wants by name    */
+    mlci_gen_fn *largest, *log_sum, *penalize, *softmax, *min_p;   /* for sampling   */
 } mlci_gen_table;
 
 /* What is not worth a form for each tier: decoding of blocks, and look-up of rows. */

@@ -105,12 +105,12 @@ MLCI_INLINE void ne_few(mlci_panel d, const uint8_t *p, size_t columns, const ml
 
             MLCI_UNROLL
             for (int g = 0; g < groups; g++) {
-                float32x4_t scale = ne_scale(d, p, head, q, g);
+                float32x4_t scale = ne_scale_of(d, p, head, q, g);
                 ne_sum c[2] = { ne_zero(), ne_zero() };
 
                 MLCI_UNROLL
                 for (int j = g * steps; j < (g + 1) * steps; j++) {
-                    int8x16_t w = ne_codes(d, &h, j);
+                    int8x16_t w = ne_signed_codes(d, &h, j);
 
                     MLCI_UNROLL
                     for (int t = 0; t < rows; t++)
@@ -122,7 +122,7 @@ MLCI_INLINE void ne_few(mlci_panel d, const uint8_t *p, size_t columns, const ml
                     f[t][q] = vfmaq_f32(f[t][q], ne_total(&c[t]), scale);
                 if (d.min == MLCI_MIN_NONE)
                     continue;
-                scale = ne_min(d, p, head, q, g);
+                scale = ne_min_of(d, p, head, q, g);
                 MLCI_UNROLL
                 for (int t = 0; t < rows; t++)
                     f[t][q] = vfmaq_f32(f[t][q], scale, vdupq_n_f32(
@@ -160,7 +160,7 @@ MLCI_INLINE void ne_decode(mlci_panel d, const uint8_t *p, size_t columns, ne_pa
 
             MLCI_UNROLL
             for (int j = 0; j < 8; j += 2) {
-                int8x16_t w0 = ne_codes(d, &h, j), w1 = ne_codes(d, &h, j + 1);
+                int8x16_t w0 = ne_signed_codes(d, &h, j), w1 = ne_signed_codes(d, &h, j + 1);
                 int8_t *to = o.w + s * 1024 + 128 * j;
 
 #if NE_MM
@@ -176,9 +176,9 @@ MLCI_INLINE void ne_decode(mlci_panel d, const uint8_t *p, size_t columns, ne_pa
             for (int g = 0; g < groups; g++) {
                 size_t at = (s * (size_t)groups + (size_t)g) * 32 + (size_t)(4 * q);
 
-                vst1q_f32(o.scale + at, ne_scale(d, p, head, q, g));
+                vst1q_f32(o.scale + at, ne_scale_of(d, p, head, q, g));
                 if (d.min != MLCI_MIN_NONE)
-                    vst1q_f32(o.min + at, ne_min(d, p, head, q, g));
+                    vst1q_f32(o.min + at, ne_min_of(d, p, head, q, g));
             }
         }
     }

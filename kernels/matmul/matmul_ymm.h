@@ -48,7 +48,7 @@ MLCI_INLINE void my_decode(mlci_panel d, const uint8_t *p, size_t columns, my_pa
 
             MLCI_UNROLL
             for (int j = 0; j < 8; j++) {
-                __m256i w = my_codes(d, &h, j);
+                __m256i w = my_codes(d, h.low, h.high, h.levels, j);
                 int16_t *to = o.w + (s * 16 + (size_t)(2 * j)) * 64 + 16 * q;
 
                 _mm256_storeu_si256((__m256i *)(void *)to, _mm256_sub_epi16(
@@ -59,9 +59,9 @@ MLCI_INLINE void my_decode(mlci_panel d, const uint8_t *p, size_t columns, my_pa
             for (int g = 0; g < groups; g++) {
                 size_t at = (s * (size_t)groups + (size_t)g) * 32 + (size_t)(8 * q);
 
-                _mm256_storeu_ps(o.scale + at, my_scale(d, p, &factors, q, g));
+                _mm256_storeu_ps(o.scale + at, my_scale(d, p, factors.scale[q], 8 * q, g));
                 if (d.min != MLCI_MIN_NONE)
-                    _mm256_storeu_ps(o.min + at, my_min(d, p, &factors, q, g));
+                    _mm256_storeu_ps(o.min + at, my_min(d, p, factors.min[q], 8 * q, g));
             }
         }
     }

@@ -59,7 +59,7 @@ MLCI_INLINE void mz_decode(mlci_panel d, const uint8_t *p, size_t columns, mz_pa
 
             MLCI_UNROLL
             for (int j = 0; j < 8; j++) {
-                __m512i w = mz_codes(d, &h, j);
+                __m512i w = mz_codes(d, h.low, h.high, h.levels, j);
                 int16_t *to = o.w + (s * 16 + (size_t)(2 * j)) * 64 + 32 * r;
 
                 _mm512_storeu_si512((void *)to, _mm512_sub_epi16(
@@ -70,9 +70,9 @@ MLCI_INLINE void mz_decode(mlci_panel d, const uint8_t *p, size_t columns, mz_pa
             for (int g = 0; g < groups; g++) {
                 size_t at = (s * (size_t)groups + (size_t)g) * 32 + (size_t)(16 * r);
 
-                _mm512_storeu_ps(o.scale + at, mz_scale(d, p, &factors, r, g));
+                _mm512_storeu_ps(o.scale + at, mz_scale(d, p, factors.scale[r], 16 * r, g));
                 if (d.min != MLCI_MIN_NONE)
-                    _mm512_storeu_ps(o.min + at, mz_min(d, p, &factors, r, g));
+                    _mm512_storeu_ps(o.min + at, mz_min(d, p, factors.min[r], 16 * r, g));
             }
         }
     }

@@ -92,7 +92,7 @@ MLCI_INLINE void my_span_sum(mlci_panel d, const my_quarter *h, const my_row *x,
 
     MLCI_UNROLL
     for (int j = begin; j < end; j++) {
-        __m256i w = my_codes(d, h, j);
+        __m256i w = my_codes(d, h->low, h->high, h->levels, j);
 
         MLCI_UNROLL
         for (int t = 0; t < rows; t++) {
@@ -152,7 +152,7 @@ MLCI_INLINE void my_few(mlci_panel d, const uint8_t *p, size_t columns,
 
             MLCI_UNROLL
             for (int g = 0; g < groups; g++) {
-                __m256 scale = my_scale(d, p, &factors, q, g);
+                __m256 scale = my_scale(d, p, factors.scale[q], 8 * q, g);
                 my_sum c[2];
 
                 MLCI_UNROLL
@@ -171,7 +171,7 @@ MLCI_INLINE void my_few(mlci_panel d, const uint8_t *p, size_t columns,
                                               f[t][q]);
                 if (d.min == MLCI_MIN_NONE)
                     continue;
-                scale = my_min(d, p, &factors, q, g);
+                scale = my_min(d, p, factors.min[q], 8 * q, g);
                 MLCI_UNROLL
                 for (int t = 0; t < rows; t++)
                     f[t][q] = _mm256_fmadd_ps(

@@ -36,7 +36,7 @@ MLCI_INLINE void mz_few(mlci_panel d, const uint8_t *p, size_t columns,
             MLCI_UNROLL
             for (int g = 0; g < groups; g++) {
                 __m512i hi[2], lo[2];
-                __m512 scale = mz_scale(d, p, &factors, r, g);
+                __m512 scale = mz_scale(d, p, factors.scale[r], 16 * r, g);
 
                 MLCI_UNROLL
                 for (int t = 0; t < rows; t++) {
@@ -49,7 +49,7 @@ MLCI_INLINE void mz_few(mlci_panel d, const uint8_t *p, size_t columns,
                 }
                 MLCI_UNROLL
                 for (int j = g * steps; j < (g + 1) * steps; j++) {
-                    __m512i w = mz_codes(d, &h, j);
+                    __m512i w = mz_codes(d, h.low, h.high, h.levels, j);
 
                     MLCI_UNROLL
                     for (int t = 0; t < rows; t++) {
@@ -67,7 +67,7 @@ MLCI_INLINE void mz_few(mlci_panel d, const uint8_t *p, size_t columns,
                     f[t][r] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), scale, f[t][r]);
                 }
                 if (d.min != MLCI_MIN_NONE) {
-                    __m512 min = mz_min(d, p, &factors, r, g);
+                    __m512 min = mz_min(d, p, factors.min[r], 16 * r, g);
 
                     MLCI_UNROLL
                     for (int t = 0; t < rows; t++) {

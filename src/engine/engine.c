@@ -160,10 +160,11 @@ static mlc_status en_open(mlc_engine *e, const mlc_engine_options *o, mlc_error 
     e->slots = mlci_new(e->ctx, e->n_slots, sizeof *e->slots);
     e->rows = mlci_new(e->ctx, e->max_rows, sizeof *e->rows);
     e->row_requests = mlci_new(e->ctx, e->n_slots, sizeof *e->row_requests);
-    e->scratch = mlci_new(e->ctx, e->model->decoder.vocab, sizeof *e->scratch);
+    e->scratch.tokens = mlci_new(e->ctx, e->model->decoder.vocab, sizeof *e->scratch.tokens);
+    e->scratch.p = mlci_new(e->ctx, e->model->decoder.vocab, sizeof *e->scratch.p);
     e->piece = mlci_new(e->ctx, e->piece_bytes, 1);
     if (e->slots == NULL || e->rows == NULL || e->row_requests == NULL
-        || e->scratch == NULL || e->piece == NULL)
+        || e->scratch.tokens == NULL || e->scratch.p == NULL || e->piece == NULL)
         return mlci_nomem(err, "engine");
     if ((o->flags & MLC_ENGINE_MANUAL) == 0) {
         int os = mlci_os_thread_start(&e->thread, en_thread, e);
@@ -189,7 +190,8 @@ void mlci_engine_unref(mlc_engine *e)
     mlci_delete(ctx, e->slots, e->n_slots, sizeof *e->slots);
     mlci_delete(ctx, e->rows, e->max_rows, sizeof *e->rows);
     mlci_delete(ctx, e->row_requests, e->n_slots, sizeof *e->row_requests);
-    mlci_delete(ctx, e->scratch, model->decoder.vocab, sizeof *e->scratch);
+    mlci_delete(ctx, e->scratch.tokens, model->decoder.vocab, sizeof *e->scratch.tokens);
+    mlci_delete(ctx, e->scratch.p, model->decoder.vocab, sizeof *e->scratch.p);
     mlci_delete(ctx, e->piece, e->piece_bytes, 1);
     mlci_os_mutex_reset(&e->lock);
     mlci_os_mutex_reset(&e->template_lock);

@@ -55,7 +55,13 @@ typedef enum mlci_finish {
 
 /* ---- sampler.c ------------------------------------------------------------------ */
 
-typedef struct mlci_candidate_token { float logit; int32_t id; } mlci_candidate_token;
+typedef struct mlci_candidate_token { float logit, p; int32_t id; } mlci_candidate_token;
+
+/* Room for the work, for all engines' requests in turn. */
+typedef struct mlci_sampling {
+    mlci_candidate_token *tokens; /* [vocab]                                   */
+    float                *p;      /* [vocab]                                   */
+} mlci_sampling;
 
 typedef struct mlci_logprob {
     float   logprob;              /* of the chosen token                       */
@@ -79,10 +85,9 @@ mlc_status mlci_sampler_open(mlci_sampler *s, mlc_context *ctx, const mlci_param
                              uint32_t vocab, size_t max_tokens);
 void mlci_sampler_close(mlci_sampler *s, mlc_context *ctx);
 
-/* Choose a token.  logits [vocab] are changed; scratch has room for vocab
- * candidates; lp, if not NULL, gets the log-probabilities of the distribution
- * before penalties and temperature. */
-int32_t mlci_sampler_pick(mlci_sampler *s, float *logits, mlci_candidate_token *scratch,
+/* Choose a token.  logits [vocab] are changed; lp, if not NULL, gets the
+ * log-probabilities of the distribution before penalties and temperature. */
+int32_t mlci_sampler_pick(mlci_sampler *s, float *logits, mlci_sampling *scratch,
                           mlci_logprob *lp);
 
 /* ---- output.c: from tokens to bytes that are certain ------------------------------ */
@@ -185,7 +190,7 @@ struct mlc_engine {
     uint64_t      kv_tokens, clock;
     mlc_row      *rows;
     mlc_request **row_requests;   /* of the rows that want logits              */
-    mlci_candidate_token *scratch;
+    mlci_sampling scratch;
     char         *piece;          /* one token's text                          */
     size_t        piece_bytes;
 };

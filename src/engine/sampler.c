@@ -4,8 +4,9 @@
  *
  * Order: logit bias; repetition (Keskar et al. 2019, over prompt and output),
  * presence and frequency penalties (over output) - temperature - top-k - softmax
- * - top-p - min-p - one random number.  Temperature 0 is the largest logit.  What goes
- * over the whole vocabulary is generated kernels (largest, log_sum).
+ * - top-p - min-p - one random number.  Temperature 0 is the largest logit.  What is
+ * arithmetic is generated kernels (kernels/defs/ops.tir, "sampling"); here is which
+ * tokens they get, and the choice: a heap, a running sum, one number.
  *
  * Tokens whose logit is so far below the largest that together they weigh less
  * than 10^-8 are left out at once (SA_RANGE): of 150,000 a few hundred remain, and
@@ -19,6 +20,8 @@
 
 /* 2^18 tokens times e^-31 is 10^-8. */
 static const float sa_range = 31.0f;
+
+enum { SA_SOME = 64 };   /* seen tokens at a time */
 
 mlc_status mlci_sampler_open(mlci_sampler *s, mlc_context *ctx, const mlci_params *p,
                              uint32_t vocab, size_t max_tokens)
@@ -64,14 +67,18 @@ static void sa_adjust(const mlci_sampler *s, float *logits)
 
     for (size_t i = 0; i < p->n_biases; i++)
         logits[p->biases[i].id] += p->biases[i].bias;
-    for (size_t i = 0; i < s->n_seen; i++) {
-        int32_t id = s->seen[i];
-        float x = logits[id];
+    for (size_t i = 0; i < s->n_seen; i += SA_SOME) {
+        size_t n = mlci_min(s->n_seen - i, (size_t)SA_SOME);
+        int32_t counts[SA_SOME];
+        float x[SA_SOME];
 
-        x = x > 0 ? x / p->repetition : x * p->repetition;
-        if (s->counts[id] > 0)
-            x -= p->presence + p->frequency * (float)s->counts[id];
-        logits[id] = x;
+        for (size_t k = 0; k < n; k++) {
+            counts[k] = s->counts[s->seen[i + k]];
+            x[k] = logits[s->seen[i + k]];
+        }
+        mlci_logits_penalize(s->ctx, x, counts, n, p->repetition, p->frequency, p->presence);
+        for (size_t k = 0; k < n; k++)
+            logits[s->seen[i + k]] = x[k];
     }
 }
 
@@ -150,52 +157,66 @@ static mlci_candidate_token sa_pop(mlci_candidate_token *h, size_t *n)
     return top;
 }
 
-static int32_t sa_sample(mlci_sampler *s, const float *logits, float max,
-                         mlci_candidate_token *c)
+/* The tokens that can be drawn, with their probabilities. */
+static size_t sa_candidates(const mlci_sampler *s, const float *logits, float max,
+                            mlci_sampling *scratch)
 {
-    const mlci_params *p = s->params;
-    float inv = 1.0f / p->temperature;
-    float floor_ = max - sa_range * p->temperature;
-    double total = 0, kept = 0, limit, u;
-    size_t n = 0, heap, taken = 0, most;
-    float low;
+    float floor_ = max - sa_range * s->params->temperature;
+    size_t n = 0;
 
     for (uint32_t i = 0; i < s->vocab; i++)
-        if (logits[i] >= floor_)
-            c[n++] = (mlci_candidate_token){ logits[i], (int32_t)i };
+        if (logits[i] >= floor_) {
+            scratch->tokens[n] = (mlci_candidate_token){ .logit = logits[i], .id = (int32_t)i };
+            scratch->p[n++] = logits[i];
+        }
+    mlci_logits_softmax(s->ctx, scratch->p, n, s->params->temperature);
+    for (size_t i = 0; i < n; i++)
+        scratch->tokens[i].p = scratch->p[i];
+    return n;
+}
+
+/* How many of n candidates top-k and top-p let through.  They come to lie at the back,
+ * the best last, and their probabilities in scratch->p, the best first. */
+static size_t sa_best(const mlci_params *p, mlci_sampling *scratch, size_t n)
+{
+    size_t most = p->top_k > 0 ? mlci_min((size_t)p->top_k, n) : n, heap = n, taken = 0;
+    mlci_candidate_token *c = scratch->tokens;
+    double total = 0, kept = 0;
+
     for (size_t i = n / 2; i-- > 0; )
         sa_sift(c, n, i);
-    most = p->top_k > 0 ? mlci_min((size_t)p->top_k, n) : n;
-    if (most == n)
-        for (size_t i = 0; i < n; i++)
-            total += exp((double)((c[i].logit - max) * inv));
-    heap = n;
-    if (most < n) {  /* the sum over the k best: they are needed anyway */
-        while (taken < most) {
-            total += exp((double)((sa_pop(c, &heap).logit - max) * inv));
-            taken++;
-        }
+    for (size_t i = 0; i < n && most == n; i++)
+        total += (double)c[i].p;
+    for (; most < n && taken < most; taken++)   /* the sum over the k best          */
+        total += (double)sa_pop(c, &heap).p;
+    for (size_t i = 0; i < most; i++) {
+        if (i > 0 && kept >= (double)p->top_p * total)
+            return i;
+        scratch->p[i] = i < taken ? c[n - 1 - i].p : sa_pop(c, &heap).p;
+        kept += (double)scratch->p[i];
     }
-    limit = (double)p->top_p * total;
-    low = p->min_p > 0 ? max + logf(p->min_p) * p->temperature : -INFINITY;
-    /* How many pass top-p and min-p, best first. */
-    for (most = 0; most < n; most++) {
-        mlci_candidate_token t;
+    return most;
+}
 
-        if (taken > 0 && most == taken)
-            break;
-        t = most < taken ? c[n - 1 - most] : sa_pop(c, &heap);
-        if (most > 0 && (kept >= limit || t.logit < low))
-            break;
-        kept += exp((double)((t.logit - max) * inv));
-    }
+static int32_t sa_sample(mlci_sampler *s, const float *logits, float max,
+                         mlci_sampling *scratch)
+{
+    size_t n = sa_candidates(s, logits, max, scratch);
+    size_t most = sa_best(s->params, scratch, n), last = 0;
+    double kept = 0, u;
+
+    if (s->params->min_p > 0)
+        mlci_logits_min_p(s->ctx, scratch->p, most, s->params->min_p);
+    for (size_t i = 0; i < most; i++)
+        kept += (double)scratch->p[i];
     u = sa_uniform(s) * kept;
-    for (size_t i = 0; i + 1 < most; i++) {
-        u -= exp((double)((c[n - 1 - i].logit - max) * inv));
+    for (size_t i = 0; i < most && scratch->p[i] > 0; i++) {
+        last = i;
+        u -= (double)scratch->p[i];
         if (u < 0)
-            return c[n - 1 - i].id;
+            break;
     }
-    return c[n - most].id;
+    return scratch->tokens[n - 1 - last].id;
 }
 
 /* What penalties and biases did to one logit, undone: lp wants the model's own. */
@@ -215,7 +236,7 @@ static double sa_raw(const mlci_sampler *s, const float *logits, int32_t id)
     return x;
 }
 
-int32_t mlci_sampler_pick(mlci_sampler *s, float *logits, mlci_candidate_token *scratch,
+int32_t mlci_sampler_pick(mlci_sampler *s, float *logits, mlci_sampling *scratch,
                           mlci_logprob *lp)
 {
     double log_sum = 0;

@@ -121,7 +121,7 @@ static void sp_sample(mlc_engine *e, uint32_t n_logits)
         float *logits = (float *)(uintptr_t)mlc_session_logits(e->session, i);
         mlci_logprob *lp = r->logprobs != NULL ? &r->logprobs[r->n_out] : NULL;
 
-        if (!sp_take_token(e, r, mlci_sampler_pick(&r->sampler, logits, e->scratch, lp)))
+        if (!sp_take_token(e, r, mlci_sampler_pick(&r->sampler, logits, &e->scratch, lp)))
             mlci_request_unref(r);
     }
 }

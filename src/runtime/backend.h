@@ -92,5 +92,11 @@ extern const mlci_backend mlci_backend_cpu;
  * n, and the logarithm of the sum of their exponentials. */
 float mlci_logits_largest(const mlc_context *ctx, const float *x, size_t n);
 float mlci_logits_log_sum(const mlc_context *ctx, const float *x, size_t n);
+/* In place: probabilities of n logits; those below min_p of the largest set to 0; logits
+ * of tokens seen before, counts times in the output. */
+void mlci_logits_softmax(const mlc_context *ctx, float *x, size_t n, float temperature);
+void mlci_logits_min_p(const mlc_context *ctx, float *p, size_t n, float min_p);
+void mlci_logits_penalize(const mlc_context *ctx, float *x, const int32_t *counts, size_t n,
+                          float repetition, float frequency, float presence);
 
 #endif

@@ -258,32 +258,51 @@ static char *kg_read(kg_set *s, const char *path)
     return text;
 }
 
-bool kg_collect(kg_set *s, const char *definitions)
+/* The library's definitions, and those of a file: how many these are. */
+static uint32_t kg_open(kg_set *s, const char *definitions)
 {
     static mlc_context ctx = { .alloc = mlci_default_alloc, .n_threads = 1 };
-    uint32_t n = UINT32_MAX;
+    uint32_t before = 0, n = 0;
+    const char *text, *name;
+    bool rest;
 
     s->ctx = &ctx;
     mlci_arena_init(&s->arena, s->ctx, (size_t)1 << 30);
     mlci_dims_init(&s->dims, &s->arena);
     s->t = (mlci_tir){ .arena = &s->arena, .dims = &s->dims, .err = &s->err };
-    if (mlci_library_init(&s->library, &s->t) != MLC_OK)
-        return false;
-    if (definitions != NULL) {
-        const char *text = kg_read(s, definitions), *name;
-        uint32_t before = 0;
-        bool rest;
+    if (mlci_library_init(&s->library, &s->t) != MLC_OK || definitions == NULL)
+        return 0;
+    while (mlci_library_name(&s->library, before, &name, &rest))
+        before++;
+    text = kg_read(s, definitions);
+    if (text != NULL)
+        (void)mlci_library_add(&s->library, text, strlen(text));
+    while (mlci_library_name(&s->library, n + before, &name, &rest))
+        n++;
+    return n;
+}
 
-        while (mlci_library_name(&s->library, before, &name, &rest))
-            before++;
-        if (text != NULL)
-            (void)mlci_library_add(&s->library, text, strlen(text));
-        n = 0;
-        while (mlci_library_name(&s->library, n + before, &name, &rest))
-            n++;
-    }
-    kg_library(s, n, definitions == NULL);
+bool kg_collect(kg_set *s, const char *definitions)
+{
+    uint32_t n = kg_open(s, definitions);
+
+    kg_library(s, definitions == NULL ? UINT32_MAX : n, definitions == NULL);
     if (definitions == NULL)
         kg_architectures(s);
+    return s->t.status == MLC_OK;
+}
+
+bool kg_panels(kg_set *s, const char *definitions, mlci_buf *out)
+{
+    uint32_t n = kg_open(s, definitions);
+    const mlci_program *p;
+    const char *name;
+    bool rest;
+
+    mlci_buf_init(out, s->ctx, (size_t)1 << 24);
+    mlci_buf_text(out, "/* Made by tools/kernelgen: do not edit. */\n");
+    for (uint32_t i = 0; i < n && mlci_library_name(&s->library, i, &name, &rest); i++)
+        if ((p = mlci_library_find(&s->library, name, 1)) != NULL)
+            kg_emit_panel(&s->t, p, out);
     return s->t.status == MLC_OK;
 }

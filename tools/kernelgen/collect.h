@@ -30,5 +30,7 @@ typedef struct kg_set {
 
 /* Fill the set; false and s->err if something is wrong. */
 bool kg_collect(kg_set *s, const char *definitions);
+/* Each program of the file as C that decodes panels. */
+bool kg_panels(kg_set *s, const char *definitions, mlci_buf *out);
 
 #endif

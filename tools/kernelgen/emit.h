@@ -38,6 +38,8 @@ typedef struct kg_kernel {
 void kg_prelude(kg_language language, mlci_buf *out);
 /* The kernel as a function called k_<hash>; GLSL: a whole shader. */
 void kg_emit(kg_language language, kg_kernel *k, mlci_buf *out);
+/* What decodes panels, as an inline function over a file's lanes (emit_panel.c). */
+void kg_emit_panel(mlci_tir *t, const mlci_program *p, mlci_buf *out);
 
 /* ---- inside --------------------------------------------------------------------------- */
 

@@ -5,6 +5,7 @@
  *   kernelgen OUT                     for everything the library bundles
  *   kernelgen OUT --definitions FILE  for the programs of a text alone: one by one,
  *                                     and what decodes blocks fused into a product
+ *   kernelgen OUT --panels FILE       panels.inc alone: what decodes the CPU's panels
  *
  * OUT gets kernels.inc and once.inc (C), kernels.cu, kernels.cl, a .comp for each kernel (GLSL),
  * catalogue.txt (hash, name), catalogue.c (the same of the devices' kernels), and
@@ -69,6 +70,8 @@ static void write_decoders(const kg_set *s, mlci_buf *b)
 
 static void write_c(kg_set *s, kg_list list, const char *out, const char *file)
 {
+    static const char *const steps[] = { "largest", "log_sum", "penalize", "sample_softmax",
+                                         "min_p" };
     mlci_buf b;
 
     mlci_buf_init(&b, s->ctx, (size_t)64 << 20);
@@ -85,9 +88,10 @@ static void write_c(kg_set *s, kg_list list, const char *out, const char *file)
     }
     mlci_buf_format(&b, "    { 0, 0, 0 }\n};\n"
                     "const mlci_gen_table KG_TABLE = { kg_entries, %zu, ", s->n[list]);
-    write_name(s, list, "largest", &b);
-    mlci_buf_text(&b, ", ");
-    write_name(s, list, "log_sum", &b);
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        mlci_buf_text(&b, i > 0 ? ", " : "");
+        write_name(s, list, steps[i], &b);
+    }
     mlci_buf_text(&b, " };\n");
     if (list == KG_ONCE && s->n[list] > 0)
         write_decoders(s, &b);
@@ -171,9 +175,16 @@ static void write_lists(kg_set *s, const char *out)
 int main(int argc, char **argv)
 {
     static kg_set s;
+    mlci_buf panels;
 
+    if (argc == 4 && strcmp(argv[2], "--panels") == 0) {
+        if (!kg_panels(&s, argv[3], &panels))
+            fail(s.err.text);
+        write_file(argv[1], "panels.inc", &panels);
+        return 0;
+    }
     if (argc != 2 && (argc != 4 || strcmp(argv[2], "--definitions") != 0))
-        fail("usage: kernelgen OUT [--definitions FILE]");
+        fail("usage: kernelgen OUT [--definitions FILE | --panels FILE]");
     if (!kg_collect(&s, argc == 4 ? argv[3] : NULL))
         fail(s.err.text);
     for (int list = 0; list < KG_LISTS; list++)

@@ -29,3 +29,36 @@ float mlci_logits_log_sum(const mlc_context *ctx, const float *x, size_t n)
 {
     return lg_row(lg_kernels(ctx)->log_sum, x, n);
 }
+
+/* One row in place, with one scalar. */
+static void lg_change(mlci_gen_fn *kernel, float *x, size_t n, float scalar)
+{
+    const mlci_gen_args a = { .data = { x, x }, .stride = { (int64_t)n, (int64_t)n },
+                              .size = { 1, (int64_t)n }, .scalar = { { .f = scalar } },
+                              .end = { 1, (int64_t)n } };
+
+    kernel(&a);
+}
+
+void mlci_logits_softmax(const mlc_context *ctx, float *x, size_t n, float temperature)
+{
+    lg_change(lg_kernels(ctx)->softmax, x, n, temperature);
+}
+
+void mlci_logits_min_p(const mlc_context *ctx, float *p, size_t n, float min_p)
+{
+    lg_change(lg_kernels(ctx)->min_p, p, n, min_p);
+}
+
+void mlci_logits_penalize(const mlc_context *ctx, float *x, const int32_t *counts, size_t n,
+                          float repetition, float frequency, float presence)
+{
+    const int64_t v = (int64_t)n;
+    const mlci_gen_args a = {
+        .data = { x, (void *)(uintptr_t)counts, x }, .stride = { v, v, v }, .size = { 1, v },
+        .scalar = { { .f = repetition }, { .f = frequency }, { .f = presence } },
+        .end = { 1, v },
+    };
+
+    lg_kernels(ctx)->penalize(&a);
+}
