@@ -54,7 +54,7 @@ static bool rg_take(rg_parser *p, const char *what)
     return true;
 }
 
-/* ---- characters ---------------------------------------------------------------------------- */
+/* ---- characters ----------------------------------------------------------------------- */
 
 static void rg_add(rg_parser *p, rg_class *c, uint32_t first, uint32_t last)
 {
@@ -313,7 +313,7 @@ static mlci_rx rg_dot(rg_parser *p)
     return r;
 }
 
-/* ---- terms ------------------------------------------------------------------------------ */
+/* ---- terms ---------------------------------------------------------------------------- */
 
 static mlci_rx rg_alternatives(rg_parser *p, bool outside);
 

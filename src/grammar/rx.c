@@ -38,7 +38,7 @@ static mlci_rx rx_fail(mlci_rx_store *s)
 
 static const struct rx_node *rx_at(const mlci_rx_store *s, mlci_rx a) { return &s->nodes[a]; }
 
-/* ---- nodes ------------------------------------------------------------------------------ */
+/* ---- nodes ---------------------------------------------------------------------------- */
 
 static uint64_t rx_hash(const struct rx_node *n)
 {
@@ -137,7 +137,7 @@ void mlci_rx_close(mlci_rx_store *s)
         mlci_arena_reset(&s->arena);
 }
 
-/* ---- constructors ------------------------------------------------------------------------- */
+/* ---- constructors --------------------------------------------------------------------- */
 
 mlci_rx mlci_rx_bytes(mlci_rx_store *s, const mlci_bytes *set)
 {
@@ -216,7 +216,7 @@ mlci_rx mlci_rx_cat(mlci_rx_store *s, mlci_rx a, mlci_rx b)
     return rx_intern(s, &n);
 }
 
-/* ---- sums and intersections: sorted lists ---------------------------------------------------- */
+/* ---- sums and intersections: sorted lists --------------------------------------------- */
 
 /* Members of the list that a is, if it is one of this kind. */
 static uint32_t rx_count(const mlci_rx_store *s, rx_kind kind, mlci_rx a)
@@ -364,7 +364,7 @@ mlci_rx mlci_rx_repeat(mlci_rx_store *s, mlci_rx a, uint32_t min, uint32_t max)
     return rx_intern(s, &n);
 }
 
-/* ---- characters --------------------------------------------------------------------------- */
+/* ---- characters ----------------------------------------------------------------------- */
 
 static bool rx_filled(const uint8_t *p, int n, uint8_t with)
 {
@@ -420,7 +420,7 @@ mlci_rx mlci_rx_range(mlci_rx_store *s, uint32_t first, uint32_t last)
     return r;
 }
 
-/* ---- steps ----------------------------------------------------------------------------------- */
+/* ---- steps ---------------------------------------------------------------------------- */
 
 bool mlci_rx_nullable(const mlci_rx_store *s, mlci_rx a) { return rx_at(s, a)->nullable; }
 
@@ -455,7 +455,7 @@ static mlci_rx rx_derive(mlci_rx_store *s, mlci_rx a, uint8_t byte)
 static void rx_classes(const mlci_rx_store *s, mlci_rx a, uint16_t *class_of, uint16_t *n)
 {
     const struct rx_node *x = rx_at(s, a);
-    uint16_t split[256];
+    uint16_t split[256], again[512];
 
     switch ((rx_kind)x->kind) {
     case RX_SET:
@@ -468,14 +468,12 @@ static void rx_classes(const mlci_rx_store *s, mlci_rx a, uint16_t *class_of, ui
                 class_of[b] = split[c];
             }
         /* numbers stay below 256: empty ones are used again */
-        memset(split, 0, sizeof split);
+        memset(again, 0, sizeof again);
         *n = 0;
         for (unsigned b = 0; b < 256; b++) {
-            unsigned k = 0;
-
-            while (k < b && class_of[k] != class_of[b])
-                k++;
-            split[b] = k < b ? split[k] : (*n)++;
+            if (again[class_of[b]] == 0)
+                again[class_of[b]] = ++*n;
+            split[b] = (uint16_t)(again[class_of[b]] - 1);
         }
         memcpy(class_of, split, sizeof split);
         break;
@@ -548,7 +546,7 @@ mlci_rx mlci_rx_step(mlci_rx_store *s, mlci_rx a, uint8_t byte)
     return steps != NULL ? steps->next[steps->class_of[byte]] : MLCI_RX_NONE;
 }
 
-/* ---- the beginning -------------------------------------------------------------------------- */
+/* ---- the beginning -------------------------------------------------------------------- */
 
 typedef struct rx_cut { mlci_rx *done; uint32_t n; } rx_cut;   /* by node, UINT32_MAX: not yet */
 
@@ -620,7 +618,7 @@ bool mlci_rx_may_end(mlci_rx_store *s, mlci_rx state)
     return mlci_rx_nullable(s, mlci_rx_step(s, state, MLCI_RX_END));
 }
 
-/* ---- emptiness -------------------------------------------------------------------------- */
+/* ---- emptiness ------------------------------------------------------------------------ */
 
 /* States that can be reached from one, in order of their discovery. */
 typedef struct rx_search {

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-/* ---- sorting ------------------------------------------------------------------------------ */
+/* ---- sorting -------------------------------------------------------------------------- */
 
 /* Tokens by their bytes: large parts are dealt out by their byte at `depth` (American
  * flag sort), small ones put in order by insertion, what is alike for long by merging,
@@ -102,7 +102,7 @@ static void vo_sort_part(const vo_sort *s, size_t begin, size_t end, size_t dept
     vo_merge(s, begin, end, depth);
 }
 
-/* ---- the tree ------------------------------------------------------------------------------ */
+/* ---- the tree ------------------------------------------------------------------------- */
 
 static size_t vo_common(const mlci_vocab_token *a, const mlci_vocab_token *b)
 {
@@ -201,7 +201,7 @@ size_t mlci_vocab_bytes(const mlci_vocab *v)
     return v->cap_nodes * sizeof *v->nodes + v->n_tokens * sizeof *v->same;
 }
 
-/* ---- masks ------------------------------------------------------------------------------ */
+/* ---- masks ---------------------------------------------------------------------------- */
 
 mlc_status mlci_vocab_mask(const mlci_vocab *v, mlci_rx_store *s, mlci_rx state, uint32_t budget,
                            const mlci_rx_steps **path, uint32_t *mask)

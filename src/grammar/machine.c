@@ -1,0 +1,718 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * machine.c - machine.h: frames and their steps.
+ *
+ * A state is a list of numbers: the frame's kind, what it knows, the state below.
+ */
+#include "machine.h"
+#include "number_state.h"
+#include "text_state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Frames: kind, then
+ *   ROOT     -                                    waits for the whole value
+ *   END      -                                    it has come
+ *   VALUE    wants                                spaces, then a value
+ *   STRING   texts, place in the bytes            texts: a list of mlci_text_one
+ *   NUMBER   numbers                              a list of ma_number
+ *   LITERAL  which, bytes so far, result
+ *   OBJECT   wants, seen, others, shape, phase    seen: bits by the shape's order
+ *   KEY      first, last, bytes so far, place in the bytes, texts of other names
+ *   MEMBER   pending, seen, others, shape, phase  a name has come
+ *   ARRAY    wants, items so far, phase           items: where they must be unlike
+ *   ITEM     pending, items so far, where the item begins
+ * and, last of all, the state below. */
+typedef enum ma_kind {
+    MA_NOTHING, MA_ROOT, MA_END, MA_VALUE, MA_STRING, MA_NUMBER, MA_LITERAL, MA_OBJECT, MA_KEY,
+    MA_MEMBER, MA_ARRAY, MA_ITEM
+} ma_kind;
+
+enum { MA_FIRST, MA_NEXT, MA_AFTER, MA_COLON, MA_READING };   /* phases */
+
+/* Questions in m->memo; judge.c has others. */
+enum { MA_STRING_OF, MA_NUMBER_OF, MA_OBJECT_OF, MA_ARRAY_OF, MA_SHAPE_OF, MA_OTHERS_OF,
+       MA_ITEM_WANTS, MA_ITEM_PENDING, MA_SINGLE, MA_NEEDS_OTHERS,
+       MA_MEMBER_WANTS = 1 << 24, MA_MEMBER_PENDING = 1 << 25, MA_ALLOWED = 1 << 26,
+       MA_CLASS_WANTS = 1 << 27, MA_CLASS_PENDING = 1 << 28 };
+
+enum { MA_PATTERNS = 8, MA_NO = UINT32_MAX - 1 };
+
+static mlci_tuples *ma_t(const mlci_machine *m) { return &m->s->tuples; }
+
+static uint32_t ma_keep(mlci_machine *m, const uint32_t *words, uint32_t n)
+{
+    uint32_t r = mlci_tuple(ma_t(m), words, n);
+
+    m->too_complex |= r == UINT32_MAX;
+    return r != UINT32_MAX ? r : 0;
+}
+
+#define MA_STATE(m, ...)                                                       \
+    ma_keep(m, (const uint32_t[]){ __VA_ARGS__ },                              \
+            sizeof((const uint32_t[]){ __VA_ARGS__ }) / sizeof(uint32_t))
+
+static const uint32_t *ma_at(const mlci_machine *m, mlci_state s)
+{
+    return ma_t(m)->items[s] + 1;
+}
+
+static uint32_t ma_remember(mlci_machine *m, uint32_t a, uint32_t b, uint32_t value)
+{
+    m->too_complex |= !mlci_map_put(&m->memo, a, b, value);
+    return value;
+}
+
+/* ---- what waits below ----------------------------------------------------------------- */
+
+static uint32_t ma_pick(const mlci_machine *m, uint32_t list, uint32_t i)
+{
+    return ma_t(m)->items[list][1 + i];
+}
+
+static bool ma_space(uint8_t b) { return b == ' ' || b == '\n' || b == '\t' || b == '\r'; }
+
+/* Items so far: number of a list (hash low, hash high, list before), 0: none. */
+static bool ma_known_item(const mlci_machine *m, uint32_t list, uint64_t hash)
+{
+    for (; list != 0; list = ma_pick(m, list, 2))
+        if (ma_pick(m, list, 0) == (uint32_t)hash && ma_pick(m, list, 1) == (uint32_t)(hash >> 32))
+            return true;
+    return false;
+}
+
+static uint32_t ma_add_item(mlci_machine *m, uint32_t list, uint64_t hash)
+{
+    return ma_keep(m, (const uint32_t[]){ (uint32_t)hash, (uint32_t)(hash >> 32), list }, 3);
+}
+
+/* A value has come, and it fits number `which` of what was wanted. */
+static mlci_state ma_return(mlci_machine *m, mlci_state below, uint32_t which, size_t end)
+{
+    const uint32_t *f = ma_at(m, below);
+    uint32_t vec, items;
+    uint64_t hash;
+
+    switch ((ma_kind)f[0]) {
+    case MA_ROOT:   return MA_STATE(m, MA_END, 0);
+    case MA_MEMBER: return MA_STATE(m, MA_OBJECT, ma_pick(m, f[1], which), f[2], f[3], f[4],
+                                    MA_NEXT, f[6]);
+    case MA_ITEM: default:
+        vec = ma_pick(m, f[1], which);
+        items = f[2];
+        if (f[3] != UINT32_MAX) {
+            m->impure = true;
+            hash = mlci_json_text_hash(m->text + f[3], end - f[3]);
+            if (ma_known_item(m, items, hash))
+                vec = mlci_judge_repeated(m, vec);
+            if (vec == 0)
+                return MLCI_DEAD;
+            items = ma_add_item(m, items, hash);
+        }
+        return MA_STATE(m, MA_ARRAY, vec, items, MA_NEXT, f[4]);
+    }
+}
+
+/* ---- lists of formulas for one type --------------------------------------------------- */
+
+/* The list for objects or arrays; 0: none is possible. */
+static uint32_t ma_only(mlci_machine *m, uint32_t vec, uint32_t type, uint32_t question)
+{
+    uint32_t n, known = mlci_map_get(&m->memo, question, vec), words[512];
+    const uint32_t *fx = mlci_tuple_at(ma_t(m), vec, &n);
+    bool any = false;
+
+    if (known != UINT32_MAX)
+        return known;
+    for (uint32_t i = 0; i < n && i < 512; i++) {
+        words[i] = mlci_judge_only(m, fx[i], type);
+        any |= words[i] != MLCI_FX_FALSE
+            && mlci_judge_possible(m, mlci_fx_and(ma_t(m), fx[i],
+                                                  mlci_fx_atom(ma_t(m), MLCI_AT_TYPE, type, 0)));
+    }
+    m->too_complex |= n > 512;
+    return ma_remember(m, question, vec, any ? ma_keep(m, words, n) : 0);
+}
+
+/* The first that wants this type and no more. */
+static int32_t ma_literal(mlci_machine *m, uint32_t vec, uint32_t type)
+{
+    uint32_t n;
+    const uint32_t *fx = mlci_tuple_at(ma_t(m), vec, &n);
+
+    for (uint32_t i = 0; i < n; i++)
+        if (mlci_judge_only(m, fx[i], type) == MLCI_FX_TRUE)
+            return (int32_t)i;
+    return -1;
+}
+
+/* ---- names ---------------------------------------------------------------------------- */
+
+typedef struct ma_names { mlci_machine *m; uint32_t *names; size_t n, cap; mlci_rx patterns[64];
+                          uint32_t n_patterns; } ma_names;
+
+static void ma_add_name(ma_names *x, uint32_t name)
+{
+    void *names = x->names;
+
+    if (!mlci_grow(x->m->s->ctx, &names, &x->cap, x->n + 1, sizeof *x->names)) {
+        x->m->too_complex = true;
+        return;
+    }
+    x->names = names;
+    x->names[x->n++] = name;
+}
+
+static void ma_add_pattern(ma_names *x, mlci_rx pattern)
+{
+    uint32_t i = 0;
+
+    while (i < x->n_patterns && x->patterns[i] != pattern)
+        i++;
+    if (i < x->n_patterns)
+        return;
+    if (x->n_patterns == 64)
+        x->m->too_complex = true;
+    else
+        x->patterns[x->n_patterns++] = pattern;
+}
+
+static mlci_fx ma_collect(void *user, mlci_fx atom, const mlci_claim *a)
+{
+    ma_names *x = user;
+    const mlci_members *t;
+
+    if (a->kind == MLCI_AT_HAS)
+        ma_add_name(x, a->a);
+    if (a->kind == MLCI_AT_NAMES)
+        ma_add_pattern(x, mlci_judge_language(x->m, mlci_judge_only(x->m, a->a, MLCI_V_STRING),
+                                              false));
+    if (a->kind == MLCI_AT_MEMBERS) {
+        t = &x->m->s->members[a->a];
+        for (uint32_t i = 0; i < t->n; i++)
+            ma_add_name(x, t->names[i]);
+        for (uint32_t i = 0; i < t->n_patterns; i++)
+            ma_add_pattern(x, t->patterns[i]);
+    }
+    return atom;
+}
+
+static int ma_compare(const mlci_schema *s, uint32_t a, uint32_t b)
+{
+    const mlci_name *x = &s->names[a], *y = &s->names[b];
+    int r = memcmp(x->p, y->p, x->n < y->n ? x->n : y->n);
+
+    return r != 0 ? r : x->n < y->n ? -1 : x->n > y->n;
+}
+
+/* Names in order of bytes, by merging; each once. */
+static void ma_sort(const mlci_schema *s, uint32_t *names, uint32_t *room, size_t n)
+{
+    const size_t half = n / 2;
+
+    if (n < 2)
+        return;
+    ma_sort(s, names, room, half);
+    ma_sort(s, names + half, room, n - half);
+    memcpy(room, names, half * sizeof *room);
+    for (size_t i = 0, k = half, out = 0; i < half; out++)
+        names[out] = k < n && ma_compare(s, names[k], room[i]) < 0 ? names[k++] : room[i++];
+}
+
+/* The shape of an object that begins: its number. */
+static uint32_t ma_shape(mlci_machine *m, uint32_t vec)
+{
+    uint32_t known = mlci_map_get(&m->memo, MA_SHAPE_OF, vec), n, kept = 0;
+    const uint32_t *fx = mlci_tuple_at(ma_t(m), vec, &n);
+    ma_names x = { .m = m };
+    void *shapes = m->shapes;
+    mlci_shape s = { 0 };
+
+    if (known != UINT32_MAX)
+        return known;
+    for (uint32_t i = 0; i < n; i++)
+        (void)mlci_fx_map(ma_t(m), fx[i], ma_collect, &x);
+    s.names = mlci_arena_new(&m->s->arena, 2 * x.n + 1, sizeof *s.names);
+    s.patterns = mlci_arena_new(&m->s->arena, x.n_patterns + 1, sizeof *s.patterns);
+    if (s.names == NULL || s.patterns == NULL || m->too_complex
+        || !mlci_grow(m->s->ctx, &shapes, &m->cap_shapes, m->n_shapes + 1, sizeof s)) {
+        m->too_complex = true;
+        mlci_delete(m->s->ctx, x.names, x.cap, sizeof *x.names);
+        return 0;
+    }
+    m->shapes = shapes;
+    if (x.n > 0)
+        memcpy(s.names, x.names, x.n * sizeof *s.names);
+    mlci_delete(m->s->ctx, x.names, x.cap, sizeof *x.names);
+    ma_sort(m->s, s.names, s.names + x.n, x.n);
+    for (size_t i = 0; i < x.n; i++)
+        if (kept == 0 || s.names[kept - 1] != s.names[i])
+            s.names[kept++] = s.names[i];
+    s.n = kept;
+    s.n_patterns = x.n_patterns;
+    memcpy(s.patterns, x.patterns, x.n_patterns * sizeof *s.patterns);
+    m->shapes[m->n_shapes] = s;
+    return ma_remember(m, MA_SHAPE_OF, vec, (uint32_t)m->n_shapes++);
+}
+
+/* What a member of a known name, or of others that match these patterns, splits into. */
+static bool ma_split(mlci_machine *m, uint32_t vec, uint32_t shape, uint32_t name,
+                     uint64_t patterns, mlci_split *out)
+{
+    const uint32_t w = name != UINT32_MAX ? MA_MEMBER_WANTS + name
+                                          : MA_CLASS_WANTS + (uint32_t)patterns;
+    const uint32_t p = name != UINT32_MAX ? MA_MEMBER_PENDING + name
+                                          : MA_CLASS_PENDING + (uint32_t)patterns;
+    const bool keep = name != UINT32_MAX || patterns < 1 << 20;
+    const uint32_t key = name != UINT32_MAX ? vec : ma_keep(m, (const uint32_t[]){ vec, shape }, 2);
+
+    out->wants = keep ? mlci_map_get(&m->memo, w, key) : UINT32_MAX;
+    if (out->wants == UINT32_MAX) {
+        if (!mlci_judge_member(m, vec, name, patterns, &m->shapes[shape], out))
+            out->wants = out->pending = MA_NO;
+        if (keep) {
+            (void)ma_remember(m, w, key, out->wants);
+            (void)ma_remember(m, p, key, out->pending);
+        }
+    } else {
+        out->pending = mlci_map_get(&m->memo, p, key);
+    }
+    return out->wants != MA_NO;
+}
+
+static bool ma_allowed(mlci_machine *m, uint32_t vec, uint32_t shape, uint32_t seen, uint32_t i)
+{
+    const uint32_t name = m->shapes[shape].names[i];
+    uint32_t n, known;
+    const uint32_t *bits = mlci_tuple_at(ma_t(m), seen, &n);
+    mlci_split split;
+
+    if (i / 32 < n && (bits[i / 32] >> (i % 32) & 1) != 0)
+        return false;
+    known = mlci_map_get(&m->memo, MA_ALLOWED + name, vec);
+    if (known != UINT32_MAX)
+        return known == 1;
+    return ma_remember(m, MA_ALLOWED + name, vec, ma_split(m, vec, shape, name, 0, &split)) == 1;
+}
+
+/* Texts of other names: the first says which may come at all, one more for each pattern. */
+static uint32_t ma_others(mlci_machine *m, uint32_t vec, uint32_t shape)
+{
+    const uint32_t n = m->shapes[shape].n_patterns;
+    const uint32_t key = ma_keep(m, (const uint32_t[]){ vec, shape }, 2);
+    uint32_t known = mlci_map_get(&m->memo, MA_OTHERS_OF, key), words[65];
+    mlci_rx_store *rx = &m->s->rx;
+    mlci_rx all = MLCI_RX_NONE;
+    mlci_split split;
+
+    if (known != UINT32_MAX)
+        return known;
+    for (uint32_t c = 0; n <= MA_PATTERNS && c < 1u << n; c++) {
+        mlci_rx r = n == 0 ? MLCI_RX_ALL : m->s->text;
+
+        for (uint32_t i = 0; i < n; i++) {
+            const mlci_rx pattern = m->shapes[shape].patterns[i];
+
+            r = mlci_rx_and(rx, r, (c >> i & 1) != 0 ? pattern : mlci_rx_not(rx, pattern));
+        }
+        if (!mlci_rx_dead(rx, r, MLCI_TEXT_BUDGET)
+            && ma_split(m, vec, shape, UINT32_MAX, c, &split))
+            all = mlci_rx_or(rx, all, r);
+    }
+    words[0] = n > MA_PATTERNS ? MLCI_RX_ALL : all;
+    memcpy(words + 1, m->shapes[shape].patterns, n * sizeof *words);
+    return ma_remember(m, MA_OTHERS_OF, key,
+                       words[0] == MLCI_RX_NONE ? 0 : ma_keep(m, words, n + 1));
+}
+
+/* ---- a name being read ---------------------------------------------------------------- */
+
+/* The object frame is below. */
+static mlci_state ma_key_begin(mlci_machine *m, mlci_state object)
+{
+    const uint32_t *f = ma_at(m, object);
+    const uint32_t n = m->shapes[f[4]].n;
+    uint32_t others = ma_others(m, f[1], f[4]), first = 0;
+
+    while (first < n && others == 0 && !ma_allowed(m, f[1], f[4], f[2], first))
+        first++;
+    if (first == n && others == 0)
+        return MLCI_DEAD;
+    return MA_STATE(m, MA_KEY, first, n, 0, 0, others, object);
+}
+
+/* One decoded byte. */
+static mlci_state ma_key_byte(mlci_machine *m, const uint32_t *f, uint8_t byte, uint32_t place)
+{
+    const uint32_t *o = ma_at(m, f[6]);
+    const mlci_shape *shape = &m->shapes[o[4]];
+    uint32_t first = f[1], last = f[2], others = f[5], n, words[65];
+    const uint32_t at = f[3];
+
+    while (first < last) {                /* those that go on with the byte */
+        const mlci_name *x = &m->s->names[shape->names[first]];
+
+        if (x->n > at && (uint8_t)x->p[at] >= byte)
+            break;
+        first++;
+    }
+    for (uint32_t low = first, high = last; low < high;) {
+        const mlci_name *x;
+        uint32_t mid = (low + high) / 2;
+
+        x = &m->s->names[shape->names[mid]];
+        if (x->n > at && (uint8_t)x->p[at] > byte)
+            last = high = mid;
+        else
+            low = mid + 1;
+    }
+    if (others != 0) {
+        const uint32_t *from = mlci_tuple_at(ma_t(m), others, &n);
+
+        memcpy(words, from, n * sizeof *words);
+        for (uint32_t i = 0; i < n; i++)
+            words[i] = mlci_rx_step(&m->s->rx, words[i], byte);
+        others = mlci_rx_dead(&m->s->rx, words[0], MLCI_TEXT_BUDGET) ? 0 : ma_keep(m, words, n);
+    }
+    while (first < last && others == 0 && !ma_allowed(m, o[1], o[4], o[2], first))
+        first++;
+    if (first >= last && others == 0)
+        return MLCI_DEAD;
+    if (first >= last)                   /* how many bytes so far does not matter then */
+        return MA_STATE(m, MA_KEY, 0, 0, 0, place, others, f[6]);
+    return MA_STATE(m, MA_KEY, first, last, at + 1, place, others, f[6]);
+}
+
+/* Where the name began: behind the quote before it. */
+static size_t ma_key_text(const mlci_machine *m)
+{
+    size_t i = m->n_text;
+
+    while (i > 0) {
+        size_t k = i - 1, slashes = 0;
+
+        while (k > 0 && m->text[k - 1] == '\\')
+            k--, slashes++;
+        if (m->text[i - 1] == '"' && slashes % 2 == 0)
+            return i;
+        i--;
+    }
+    return 0;
+}
+
+static bool ma_needs_others(mlci_machine *m, uint32_t vec)
+{
+    uint32_t known = mlci_map_get(&m->memo, MA_NEEDS_OTHERS, vec);
+
+    return (known != UINT32_MAX ? known
+            : ma_remember(m, MA_NEEDS_OTHERS, vec, !mlci_judge_plain(m, vec))) != 0;
+}
+
+static mlci_state ma_key_end(mlci_machine *m, const uint32_t *f)
+{
+    const uint32_t *o = ma_at(m, f[6]);
+    const mlci_shape *shape = &m->shapes[o[4]];
+    uint32_t n, seen[4096], others = o[3];
+    const uint32_t *bits = mlci_tuple_at(ma_t(m), o[2], &n);
+    uint64_t patterns = 0, hash;
+    mlci_split split;
+
+    if (f[1] < f[2] && m->s->names[shape->names[f[1]]].n == f[3]) {
+        const uint32_t words = f[1] / 32 + 1 > n ? f[1] / 32 + 1 : n;
+
+        if (!ma_allowed(m, o[1], o[4], o[2], f[1]) || words > 4096)
+            return MLCI_DEAD;
+        memset(seen, 0, words * sizeof *seen);
+        memcpy(seen, bits, n * sizeof *seen);
+        seen[f[1] / 32] |= (uint32_t)1 << (f[1] % 32);
+        if (!ma_split(m, o[1], o[4], shape->names[f[1]], 0, &split))
+            return MLCI_DEAD;
+        return MA_STATE(m, MA_MEMBER, split.pending, ma_keep(m, seen, words), others, o[4],
+                        MA_COLON, o[6], split.wants);
+    }
+    if (f[5] == 0)
+        return MLCI_DEAD;
+    bits = mlci_tuple_at(ma_t(m), f[5], &n);
+    if (!mlci_rx_may_end(&m->s->rx, bits[0]))
+        return MLCI_DEAD;
+    for (uint32_t i = 1; i < n; i++)
+        patterns |= (uint64_t)mlci_rx_may_end(&m->s->rx, bits[i]) << (i - 1);
+    if (!ma_split(m, o[1], o[4], UINT32_MAX, patterns, &split))
+        return MLCI_DEAD;
+    if (ma_needs_others(m, o[1])) {
+        const size_t from = ma_key_text(m);
+
+        m->impure = true;
+        hash = mlci_hash(m->text + from, m->n_text - from, 1);
+        if (ma_known_item(m, others, hash))
+            return MLCI_DEAD;
+        others = ma_add_item(m, others, hash);
+    }
+    return MA_STATE(m, MA_MEMBER, split.pending, o[2], others, o[4], MA_COLON, o[6], split.wants);
+}
+
+static mlci_state ma_key_step(mlci_machine *m, const uint32_t *f, uint8_t byte)
+{
+    uint32_t place = f[4];
+    mlci_state s = MLCI_DEAD;
+    uint8_t c;
+
+    switch (mlci_text_byte(&place, byte, false, &c)) {
+    case MLCI_TEXT_END:  return ma_key_end(m, f);
+    case MLCI_TEXT_CHAR: case MLCI_TEXT_REST: return ma_key_byte(m, f, c, place);
+    case MLCI_TEXT_PART:          /* of an escape: one of those that it may become must do */
+        for (uint32_t i = 0; mlci_text_escape(place, i, &c) && s == MLCI_DEAD; i++)
+            s = ma_key_byte(m, f, c, 0);
+        return s != MLCI_DEAD ? MA_STATE(m, MA_KEY, f[1], f[2], f[3], place, f[5], f[6]) : s;
+    default: return MLCI_DEAD;
+    }
+}
+
+/* ---- objects and arrays --------------------------------------------------------------- */
+
+static mlci_state ma_object_step(mlci_machine *m, mlci_state s, uint8_t byte)
+{
+    const uint32_t *f = ma_at(m, s);
+    mlci_state after;
+    int32_t which;
+
+    if (ma_space(byte))
+        return s;
+    if (byte == '}' && f[5] != MA_AFTER) {
+        which = mlci_judge_close(m, f[1]);
+        return which >= 0 ? ma_return(m, f[6], (uint32_t)which, m->n_text + 1) : MLCI_DEAD;
+    }
+    if (byte == '"' && f[5] != MA_NEXT)
+        return ma_key_begin(m, s);
+    if (byte != ',' || f[5] != MA_NEXT)
+        return MLCI_DEAD;
+    after = MA_STATE(m, MA_OBJECT, f[1], f[2], f[3], f[4], MA_AFTER, f[6]);
+    return ma_key_begin(m, after) != MLCI_DEAD ? after : MLCI_DEAD;
+}
+
+static mlci_state ma_member_step(mlci_machine *m, mlci_state s, uint8_t byte)
+{
+    const uint32_t *f = ma_at(m, s);
+    mlci_state below;
+
+    if (ma_space(byte))
+        return s;
+    if (byte != ':')
+        return MLCI_DEAD;
+    below = MA_STATE(m, MA_MEMBER, f[1], f[2], f[3], f[4], MA_READING, f[6]);
+    return MA_STATE(m, MA_VALUE, f[7], below);
+}
+
+static mlci_state ma_value_step(mlci_machine *m, mlci_state s, uint8_t byte);
+
+/* An item may come: the state in which it is read; at: where it begins, if that counts. */
+static mlci_state ma_item(mlci_machine *m, const uint32_t *f, size_t at)
+{
+    uint32_t wants = mlci_map_get(&m->memo, MA_ITEM_WANTS, f[1]), start = UINT32_MAX, pending;
+    mlci_split split;
+
+    if (wants == UINT32_MAX) {
+        if (!mlci_judge_item(m, f[1], &split))
+            split.wants = split.pending = MA_NO;
+        wants = ma_remember(m, MA_ITEM_WANTS, f[1], split.wants);
+        (void)ma_remember(m, MA_ITEM_PENDING, f[1], split.pending);
+    }
+    if (wants == MA_NO)
+        return MLCI_DEAD;
+    pending = mlci_map_get(&m->memo, MA_ITEM_PENDING, f[1]);
+    if (mlci_judge_mentions(m, f[1], MLCI_AT_UNIQUE)) {
+        m->impure = true;
+        start = (uint32_t)at;
+    }
+    return MA_STATE(m, MA_VALUE, wants, MA_STATE(m, MA_ITEM, pending, f[2], start, f[4]));
+}
+
+static mlci_state ma_array_step(mlci_machine *m, mlci_state s, uint8_t byte)
+{
+    const uint32_t *f = ma_at(m, s);
+    mlci_state item;
+    int32_t which;
+
+    if (ma_space(byte))
+        return s;
+    if (byte == ']') {
+        which = mlci_judge_close(m, f[1]);
+        return which >= 0 ? ma_return(m, f[4], (uint32_t)which, m->n_text + 1) : MLCI_DEAD;
+    }
+    if (f[3] == MA_NEXT)
+        return byte == ',' ? ma_item(m, f, m->n_text + 1) : MLCI_DEAD;
+    item = ma_item(m, f, m->n_text);
+    return item != MLCI_DEAD ? ma_value_step(m, item, byte) : item;
+}
+
+/* ---- values --------------------------------------------------------------------------- */
+
+static const char *const ma_literals[] = { "null", "true", "false" };
+
+static mlci_state ma_literal_begin(mlci_machine *m, uint32_t vec, mlci_state below, uint32_t which)
+{
+    static const uint32_t types[] = { MLCI_V_NULL, MLCI_V_TRUE, MLCI_V_FALSE };
+    int32_t i = ma_literal(m, vec, types[which]);
+
+    return i >= 0 ? MA_STATE(m, MA_LITERAL, which, 1, (uint32_t)i, below) : MLCI_DEAD;
+}
+
+static mlci_state ma_value_step(mlci_machine *m, mlci_state s, uint8_t byte)
+{
+    const uint32_t *f = ma_at(m, s);
+    uint32_t vec, texts, numbers;
+
+    if (ma_space(byte))
+        return s;
+    switch (byte) {
+    case '"':
+        texts = mlci_map_get(&m->memo, MA_STRING_OF, f[1]);
+        if (texts == UINT32_MAX)
+            texts = ma_remember(m, MA_STRING_OF, f[1], mlci_texts_of(m, f[1]));
+        return texts != 0 ? MA_STATE(m, MA_STRING, texts, 0, f[2]) : MLCI_DEAD;
+    case '{':
+        vec = ma_only(m, f[1], MLCI_V_OBJECT, MA_OBJECT_OF);
+        return vec != 0 ? MA_STATE(m, MA_OBJECT, vec, 0, 0, ma_shape(m, vec), MA_FIRST, f[2])
+                        : MLCI_DEAD;
+    case '[':
+        vec = ma_only(m, f[1], MLCI_V_ARRAY, MA_ARRAY_OF);
+        return vec != 0 ? MA_STATE(m, MA_ARRAY, vec, 0, MA_FIRST, f[2]) : MLCI_DEAD;
+    case 'n': return ma_literal_begin(m, f[1], f[2], 0);
+    case 't': return ma_literal_begin(m, f[1], f[2], 1);
+    case 'f': return ma_literal_begin(m, f[1], f[2], 2);
+    default:
+        if (byte != '-' && (byte < '0' || byte > '9'))
+            return MLCI_DEAD;
+        numbers = mlci_map_get(&m->memo, MA_NUMBER_OF, f[1]);
+        if (numbers == UINT32_MAX)
+            numbers = ma_remember(m, MA_NUMBER_OF, f[1], mlci_numbers_of(m, f[1]));
+        numbers = mlci_numbers_step(m, numbers, byte);
+        return numbers != 0 ? MA_STATE(m, MA_NUMBER, numbers, f[2]) : MLCI_DEAD;
+    }
+}
+
+static mlci_state ma_string_step(mlci_machine *m, const uint32_t *f, uint8_t byte)
+{
+    uint32_t place = f[2], texts = f[1];
+    int32_t which = mlci_texts_step(m, &texts, &place, byte);
+
+    if (which >= 0)
+        return ma_return(m, f[3], (uint32_t)which, m->n_text + 1);
+    return which == MLCI_TEXTS_ON ? MA_STATE(m, MA_STRING, texts, place, f[3]) : MLCI_DEAD;
+}
+
+static mlci_state ma_step(mlci_machine *m, mlci_state s, uint8_t byte)
+{
+    const uint32_t *f = ma_at(m, s);
+    const char *literal;
+    uint32_t numbers;
+    mlci_state next;
+    int32_t which;
+
+    switch ((ma_kind)f[0]) {
+    case MA_END:    return ma_space(byte) ? s : MLCI_DEAD;
+    case MA_VALUE:  return ma_value_step(m, s, byte);
+    case MA_STRING: return ma_string_step(m, f, byte);
+    case MA_OBJECT: return ma_object_step(m, s, byte);
+    case MA_KEY:    return ma_key_step(m, f, byte);
+    case MA_MEMBER: return ma_member_step(m, s, byte);
+    case MA_ARRAY:  return ma_array_step(m, s, byte);
+    case MA_LITERAL:
+        literal = ma_literals[f[1]];
+        if ((uint8_t)literal[f[2]] != byte)
+            return MLCI_DEAD;
+        return literal[f[2] + 1] == 0 ? ma_return(m, f[4], f[3], m->n_text + 1)
+                                      : MA_STATE(m, MA_LITERAL, f[1], f[2] + 1, f[3], f[4]);
+    case MA_NUMBER:
+        numbers = mlci_numbers_step(m, f[1], byte);
+        if (numbers != 0)
+            return MA_STATE(m, MA_NUMBER, numbers, f[2]);
+        which = mlci_numbers_end(m, f[1]);
+        next = which >= 0 ? ma_return(m, f[2], (uint32_t)which, m->n_text) : MLCI_DEAD;
+        return next != MLCI_DEAD ? mlci_machine_step(m, next, byte) : next;
+    default: return MLCI_DEAD;
+    }
+}
+
+mlci_state mlci_machine_step(mlci_machine *m, mlci_state s, uint8_t byte)
+{
+    uint32_t next = mlci_map_get(&m->steps, s, byte);
+    bool before = m->impure;
+
+    if (next != UINT32_MAX)
+        return next;
+    m->impure = false;
+    next = ma_step(m, s, byte);
+    if (m->too_complex || m->s->rx.status != MLC_OK) {
+        m->too_complex = true;
+        return MLCI_DEAD;
+    }
+    if (!m->impure)
+        (void)mlci_map_put(&m->steps, s, byte, next);
+    m->impure |= before;
+    return next;
+}
+
+bool mlci_machine_may_end(mlci_machine *m, mlci_state s)
+{
+    const uint32_t *f = ma_at(m, s);
+
+    if (s == MLCI_DEAD)
+        return false;
+    return f[0] == MA_END || (f[0] == MA_NUMBER && ma_at(m, f[2])[0] == MA_ROOT
+                              && mlci_numbers_end(m, f[1]) >= 0);
+}
+
+mlci_inside mlci_machine_inside(const mlci_machine *m, mlci_state s)
+{
+    const uint32_t *f = ma_at(m, s), *w;
+    mlci_inside in = { MLCI_IN_OTHER, 0, 0, 0 };
+    uint32_t n;
+
+    if (s != MLCI_DEAD && f[0] == MA_KEY && f[4] == 0 && f[5] != 0) {
+        w = mlci_tuple_at(ma_t(m), f[5], &n);
+        if (n == 1 && w[0] == MLCI_RX_ALL)
+            in.kind = MLCI_IN_NAME;
+    }
+    if (s != MLCI_DEAD && f[0] == MA_STRING) {
+        in = (mlci_inside){ MLCI_IN_TEXT, f[1], f[2], 0 };
+        in.kind = mlci_texts_free(m, f[1], &in.most) && f[2] == 0 ? MLCI_IN_FREE : MLCI_IN_TEXT;
+    }
+    return in;
+}
+
+/* ---- beginning ------------------------------------------------------------------------ */
+
+mlc_status mlci_machine_open(mlci_machine *m, mlci_schema *s, mlc_error *err)
+{
+    uint32_t root;
+
+    memset(m, 0, sizeof *m);
+    m->s = s;
+    mlci_map_open(&m->steps, s->ctx);
+    mlci_map_open(&m->only, s->ctx);
+    mlci_map_open(&m->memo, s->ctx);
+    root = MA_STATE(m, MA_ROOT, 0);
+    m->start = MA_STATE(m, MA_VALUE, ma_keep(m, &s->root, 1), root);
+    if (!m->too_complex && mlci_judge_possible(m, s->root) && !m->too_complex)
+        return MLC_OK;
+    if (m->too_complex)
+        return mlci_fail(err, MLC_ENOMEM, 0, "schema: too large");
+    return mlci_fail(err, MLC_EFORMAT, 0, "schema: unsatisfiable, no value fits it");
+}
+
+void mlci_machine_close(mlci_machine *m)
+{
+    mlci_map_close(&m->steps);
+    mlci_map_close(&m->only);
+    mlci_map_close(&m->memo);
+    if (m->s != NULL)
+        mlci_delete(m->s->ctx, m->shapes, m->cap_shapes, sizeof *m->shapes);
+}
+
+size_t mlci_machine_bytes(const mlci_machine *m)
+{
+    return (m->steps.cap + m->only.cap + m->memo.cap) * sizeof *m->steps.slots
+         + m->cap_shapes * sizeof *m->shapes;
+}

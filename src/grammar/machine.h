@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * machine.h - an automaton with a stack that reads JSON byte by byte and knows after
+ * each whether the text so far may still become a value of a schema.
+ *
+ * A state is a number: a frame (what is being read: a value, a text, a name, ...) and the
+ * state that waits below it.  Equal states have equal numbers, so steps are remembered.
+ *
+ * What is wanted of a value is a list of formulas of which exactly one will hold: the
+ * frame below says for each of them how it goes on (`pending`).  One formula is the rule;
+ * several come of anyOf, oneOf, not, if, contains, which learn only later what was true.
+ *
+ *   { "a": 1      object frame: [F]             F says what is wanted of the whole object
+ *                 member "a" splits it: the value fits A -> F1, or does not -> F2
+ *                 value frame: [A, not A], below it: [[F1], [F2]]
+ */
+#ifndef MLCI_MACHINE_H
+#define MLCI_MACHINE_H
+
+#include "schema.h"
+
+typedef uint32_t mlci_state;
+enum { MLCI_DEAD = 0 };
+
+/* The names that an object may have by name, in order of their bytes; patterns of names. */
+typedef struct mlci_shape {
+    uint32_t *names, n;
+    mlci_rx  *patterns;
+    uint32_t  n_patterns;
+} mlci_shape;
+
+typedef struct mlci_machine {
+    mlci_schema *s;
+    mlci_shape  *shapes;
+    size_t       n_shapes, cap_shapes;
+    mlci_map     steps;               /* state, byte: state                            */
+    mlci_map     only;                /* formula, type: formula                        */
+    mlci_map     memo;                /* several questions: see the enum in machine.c   */
+    const uint8_t *text;              /* all bytes so far, when a step may look back   */
+    size_t       n_text;
+    bool         impure;              /* the last step looked back: not to be kept     */
+    bool         guessed;             /* judge.c: an answer rests on an open question  */
+    uint32_t     asking;              /* how many are open                             */
+    bool         too_complex;         /* a limit was reached: the state is dead        */
+    mlci_state   start;
+} mlci_machine;
+
+mlc_status mlci_machine_open(mlci_machine *m, mlci_schema *s, mlc_error *err);
+void       mlci_machine_close(mlci_machine *m);
+size_t     mlci_machine_bytes(const mlci_machine *m);
+
+/* The state after a byte, MLCI_DEAD if it cannot come. */
+mlci_state mlci_machine_step(mlci_machine *m, mlci_state state, uint8_t byte);
+/* May the text end here? */
+bool mlci_machine_may_end(mlci_machine *m, mlci_state state);
+
+/* What the tokens may be that stay inside of what is being read: a text without a language
+ * (at most `most` characters), any other text, a name that may be any. */
+typedef enum mlci_inside_kind {
+    MLCI_IN_OTHER, MLCI_IN_FREE, MLCI_IN_TEXT, MLCI_IN_NAME
+} mlci_inside_kind;
+typedef struct mlci_inside {
+    mlci_inside_kind kind;
+    uint32_t texts, place, most;
+} mlci_inside;
+mlci_inside mlci_machine_inside(const mlci_machine *m, mlci_state state);
+
+/* ---- formulas on values (judge.c) ------------------------------------------------------- */
+
+/* The formula for values of one type (a bit). */
+mlci_fx mlci_judge_only(mlci_machine *m, mlci_fx a, uint32_t type);
+/* Is there a value that fits?  True where that was not settled. */
+bool mlci_judge_possible(mlci_machine *m, mlci_fx a);
+/* The language of texts, or of numbers, of a formula for them. */
+mlci_rx mlci_judge_language(mlci_machine *m, mlci_fx a, bool number);
+/* A divisor that it speaks of, UINT32_MAX: none; what is left when it divides or not. */
+uint32_t mlci_judge_divisor(mlci_machine *m, mlci_fx a);
+mlci_fx  mlci_judge_divided(mlci_machine *m, mlci_fx a, uint32_t divisor, bool divides);
+
+/* A member or an item comes: what is wanted of its value and, for each of these formulas,
+ * what is wanted of the whole then.  Lists of formulas, and of lists; false: it cannot come. */
+typedef struct mlci_split { uint32_t wants, pending; } mlci_split;
+bool mlci_judge_member(mlci_machine *m, uint32_t vec, uint32_t name, uint64_t patterns,
+                       const mlci_shape *shape, mlci_split *out);
+bool mlci_judge_item(mlci_machine *m, uint32_t vec, mlci_split *out);
+/* The formula of an object or array that ends here is TRUE: its place; -1: none. */
+int32_t mlci_judge_close(mlci_machine *m, uint32_t vec);
+/* After an item that is equal to another. */
+uint32_t mlci_judge_repeated(mlci_machine *m, uint32_t vec);
+/* Does a formula of the list speak of this? */
+bool mlci_judge_mentions(const mlci_machine *m, uint32_t vec, mlci_claim_kind kind);
+/* No choice in it: members may come twice without harm. */
+bool mlci_judge_plain(const mlci_machine *m, uint32_t vec);
+
+#endif

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * schema_ref.c - schema_ref.h.  Relative references as RFC 3986, section 5.2.
+ */
+#include "schema_ref.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char sr_nowhere[] = "json-schema:///";     /* of a root without a name */
+
+static const char *sr_text(mlci_places *p, const char *s, size_t n)
+{
+    const char *r = mlci_arena_copy(p->arena, s, n);
+
+    p->failed |= r == NULL;
+    return r != NULL ? r : "";
+}
+
+/* Length of "scheme:", 0: none. */
+static size_t sr_scheme(const char *s, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (s[i] == ':')
+            return i + 1;
+        if (strchr("/?#", s[i]) != NULL)
+            return 0;
+    }
+    return 0;
+}
+
+/* Where the path begins: behind "scheme:" and "//authority". */
+static size_t sr_path(const char *s)
+{
+    size_t i = sr_scheme(s, strlen(s));
+
+    if (s[i] == '/' && s[i + 1] == '/')
+        for (i += 2; s[i] != 0 && s[i] != '/' && s[i] != '?'; i++)
+            ;
+    return i;
+}
+
+/* "a/./b" and "a/x/../b" become "a/b", in place from `at` on. */
+static void sr_dots(char *s, size_t at)
+{
+    char *out = s + at, *in = out;
+
+    while (*in != 0) {
+        if (strncmp(in, "/./", 3) == 0 || strcmp(in, "/.") == 0) {
+            in += 2;
+            if (*in == 0)
+                *out++ = '/';
+        } else if (strncmp(in, "/../", 4) == 0 || strcmp(in, "/..") == 0) {
+            in += 3;
+            while (out > s + at && *--out != '/')
+                ;
+            if (*in == 0)
+                *out++ = '/';
+        } else {
+            *out++ = *in++;
+        }
+    }
+    *out = 0;
+}
+
+/* ref (n bytes, without a fragment) seen from base. */
+static const char *sr_join(mlci_places *p, const char *base, const char *ref, size_t n)
+{
+    size_t path = sr_path(base), keep = strlen(base);
+    char *r;
+
+    if (n == 0 || sr_scheme(ref, n) > 0)
+        return n == 0 ? base : sr_text(p, ref, n);
+    if (n > 1 && ref[0] == '/' && ref[1] == '/')
+        keep = sr_scheme(base, keep);
+    else if (ref[0] == '/')
+        keep = path;
+    else
+        while (keep > path && base[keep - 1] != '/')
+            keep--;
+    r = mlci_arena_new(p->arena, keep + n + 2, 1);
+    if (r == NULL) {
+        p->failed = true;
+        return "";
+    }
+    memcpy(r, base, keep);
+    if (keep == path && ref[0] != '/' && path > sr_scheme(base, strlen(base)))
+        r[keep++] = '/';
+    memcpy(r + keep, ref, n);
+    sr_dots(r, path);
+    return r;
+}
+
+static const mlci_json *sr_id(const mlci_places *p, const mlci_json *at)
+{
+    const mlci_json *id = at->type == MLCI_JSON_OBJECT
+                        ? mlci_json_get(at, p->draft == 4 ? "id" : "$id") : NULL;
+
+    if (p->draft < 2019 && id != NULL && mlci_json_get(at, "$ref") != NULL)
+        return NULL;
+    return id != NULL && id->type == MLCI_JSON_STRING ? id : NULL;
+}
+
+static size_t sr_hash(const mlci_json *text)
+{
+    const char *h = memchr(text->text, '#', text->text_bytes);
+
+    return h != NULL ? (size_t)(h - text->text) : text->text_bytes;
+}
+
+static void sr_add(mlci_places *p, const mlci_json *at, const char *uri, const mlci_json *anchor,
+                   size_t skip, bool dynamic)
+{
+    void *names = p->names;
+
+    if (!mlci_grow(p->ctx, &names, &p->cap, p->n + 1, sizeof *p->names)) {
+        p->failed = true;
+        return;
+    }
+    p->names = names;
+    p->names[p->n++] = (mlci_place_name){
+        at, uri, anchor != NULL ? sr_text(p, anchor->text + skip, anchor->text_bytes - skip) : NULL,
+        dynamic };
+}
+
+static void sr_collect(mlci_places *p, const mlci_json *at, const char *base)
+{
+    const mlci_json *id = sr_id(p, at), *a;
+
+    if (id != NULL) {
+        const size_t n = sr_hash(id);
+
+        if (n > 0 || at == p->root) {
+            base = sr_join(p, base, id->text, n);
+            sr_add(p, at, base, NULL, 0, false);
+        }
+        if (n + 1 < id->text_bytes)     /* drafts to 7: "#name" */
+            sr_add(p, at, base, id, n + 1, false);
+    } else if (at == p->root) {
+        sr_add(p, at, base, NULL, 0, false);
+    }
+    for (int k = 0; k < 2 && at->type == MLCI_JSON_OBJECT; k++) {
+        a = mlci_json_get(at, k == 0 ? "$anchor" : "$dynamicAnchor");
+        if (a != NULL && a->type == MLCI_JSON_STRING)
+            sr_add(p, at, base, a, 0, k == 1);
+    }
+    for (a = at->items; a != NULL; a = a->next) {
+        const bool data = a->key != NULL && ((a->key_bytes == 4 && memcmp(a->key, "enum", 4) == 0)
+                          || (a->key_bytes == 5 && memcmp(a->key, "const", 5) == 0));
+
+        if ((a->type == MLCI_JSON_OBJECT || a->type == MLCI_JSON_ARRAY) && !data)
+            sr_collect(p, a, base);
+    }
+}
+
+void mlci_places_open(mlci_places *p, mlci_arena *arena, mlc_context *ctx, const mlci_json *root,
+                      int32_t draft)
+{
+    *p = (mlci_places){ .arena = arena, .ctx = ctx, .root = root, .draft = draft };
+    sr_collect(p, root, sr_nowhere);
+}
+
+void mlci_places_close(mlci_places *p)
+{
+    mlci_delete(p->ctx, p->names, p->cap, sizeof *p->names);
+}
+
+static const mlci_place_name *sr_resource(const mlci_places *p, const mlci_json *at)
+{
+    for (; at != NULL; at = at->parent)
+        for (size_t i = 0; i < p->n; i++)
+            if (p->names[i].at == at && p->names[i].anchor == NULL)
+                return &p->names[i];
+    return &p->names[0];
+}
+
+const mlci_json *mlci_places_resource(const mlci_places *p, const mlci_json *at)
+{
+    return sr_resource(p, at)->at;
+}
+
+const mlci_json *mlci_places_dynamic(const mlci_places *p, const mlci_json *resource,
+                                     const char *anchor)
+{
+    const char *uri = sr_resource(p, resource)->uri;
+
+    for (size_t i = 0; i < p->n; i++)
+        if (p->names[i].dynamic && strcmp(p->names[i].uri, uri) == 0
+            && strcmp(p->names[i].anchor, anchor) == 0)
+            return p->names[i].at;
+    return NULL;
+}
+
+static int sr_hex(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10
+         : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* One step of a pointer, from `s` to the next slash: "~1", "~0" and "%xx" undone. */
+static size_t sr_unescape(const char *s, size_t n, char *out)
+{
+    size_t k = 0;
+
+    for (size_t i = 0; i < n; i++)
+        if (s[i] == '%' && i + 2 < n && sr_hex(s[i + 1]) >= 0 && sr_hex(s[i + 2]) >= 0) {
+            out[k++] = (char)(sr_hex(s[i + 1]) * 16 + sr_hex(s[i + 2]));
+            i += 2;
+        } else {
+            out[k++] = s[i];
+        }
+    n = k;
+    k = 0;
+    for (size_t i = 0; i < n; i++)
+        if (out[i] == '~' && i + 1 < n && (out[i + 1] == '0' || out[i + 1] == '1'))
+            out[k++] = out[++i] == '0' ? '~' : '/';
+        else
+            out[k++] = out[i];
+    return k;
+}
+
+static const mlci_json *sr_pointer(mlci_places *p, const mlci_json *at, const char *s)
+{
+    while (at != NULL && *s == '/') {
+        const size_t n = strcspn(++s, "/");
+        char *step = mlci_arena_new(p->arena, n + 1, 1);
+        const mlci_json *next = NULL;
+        size_t bytes, i = 0;
+
+        if (step == NULL) {
+            p->failed = true;
+            return NULL;
+        }
+        bytes = sr_unescape(s, n, step);
+        for (const mlci_json *a = at->items; a != NULL; a = a->next, i++)
+            if (at->type == MLCI_JSON_OBJECT
+                ? a->key_bytes == bytes && memcmp(a->key, step, bytes) == 0
+                : at->type == MLCI_JSON_ARRAY && bytes > 0 && strtoul(step, NULL, 10) == i)
+                next = a;
+        at = next;
+        s += n;
+    }
+    return *s == 0 ? at : NULL;
+}
+
+const mlci_json *mlci_places_find(mlci_places *p, const mlci_json *from, const char *ref,
+                                  const char **anchor)
+{
+    const size_t n = strcspn(ref, "#");
+    const char *fragment = ref[n] == '#' ? ref + n + 1 : "";
+    const char *uri = sr_join(p, sr_resource(p, from)->uri, ref, n);
+
+    *anchor = NULL;
+    for (size_t i = 0; i < p->n; i++) {
+        const mlci_place_name *x = &p->names[i];
+
+        if (strcmp(x->uri, uri) != 0)
+            continue;
+        if (fragment[0] == 0 || fragment[0] == '/') {
+            if (x->anchor == NULL)
+                return sr_pointer(p, x->at, fragment);
+        } else if (x->anchor != NULL && strcmp(x->anchor, fragment) == 0) {
+            *anchor = x->dynamic ? x->anchor : NULL;
+            return x->at;
+        }
+    }
+    return NULL;
+}
