@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { JU_BUDGET = 2000, JU_LEAVES = 512, JU_LOOK = 64, JU_DEPTH = 200 };
+enum { JU_BUDGET = 500, JU_LEAVES = 512, JU_LOOK = 64, JU_DEPTH = 200 };
 #define JU_DONE 0x80000000u          /* in an atom's b: this member was taken           */
 
 static mlci_tuples *ju_t(const mlci_machine *m) { return &m->s->tuples; }

@@ -4,32 +4,12 @@
  *
  * A state is a list of numbers: the frame's kind, what it knows, the state below.
  */
-#include "machine.h"
+#include "machine_frames.h"
 #include "number_state.h"
 #include "text_state.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* Frames: kind, then
- *   ROOT     -                                    waits for the whole value
- *   END      -                                    it has come
- *   VALUE    wants                                spaces, then a value
- *   STRING   texts, place in the bytes            texts: a list of mlci_text_one
- *   NUMBER   numbers                              a list of ma_number
- *   LITERAL  which, bytes so far, result
- *   OBJECT   wants, seen, others, shape, phase    seen: bits by the shape's order
- *   KEY      first, last, bytes so far, place in the bytes, texts of other names
- *   MEMBER   pending, seen, others, shape, phase  a name has come
- *   ARRAY    wants, items so far, phase           items: where they must be unlike
- *   ITEM     pending, items so far, where the item begins
- * and, last of all, the state below. */
-typedef enum ma_kind {
-    MA_NOTHING, MA_ROOT, MA_END, MA_VALUE, MA_STRING, MA_NUMBER, MA_LITERAL, MA_OBJECT, MA_KEY,
-    MA_MEMBER, MA_ARRAY, MA_ITEM
-} ma_kind;
-
-enum { MA_FIRST, MA_NEXT, MA_AFTER, MA_COLON, MA_READING };   /* phases */
 
 /* Questions in m->memo; judge.c has others. */
 enum { MA_STRING_OF, MA_NUMBER_OF, MA_OBJECT_OF, MA_ARRAY_OF, MA_SHAPE_OF, MA_OTHERS_OF,
@@ -37,7 +17,8 @@ enum { MA_STRING_OF, MA_NUMBER_OF, MA_OBJECT_OF, MA_ARRAY_OF, MA_SHAPE_OF, MA_OT
        MA_MEMBER_WANTS = 1 << 24, MA_MEMBER_PENDING = 1 << 25, MA_ALLOWED = 1 << 26,
        MA_CLASS_WANTS = 1 << 27, MA_CLASS_PENDING = 1 << 28 };
 
-enum { MA_PATTERNS = 8, MA_NO = UINT32_MAX - 1 };
+enum { MA_PATTERNS = 8, MA_MOST_STATES = 1 << 24 };
+#define MA_NO (UINT32_MAX - 1)
 
 static mlci_tuples *ma_t(const mlci_machine *m) { return &m->s->tuples; }
 
@@ -53,10 +34,7 @@ static uint32_t ma_keep(mlci_machine *m, const uint32_t *words, uint32_t n)
     ma_keep(m, (const uint32_t[]){ __VA_ARGS__ },                              \
             sizeof((const uint32_t[]){ __VA_ARGS__ }) / sizeof(uint32_t))
 
-static const uint32_t *ma_at(const mlci_machine *m, mlci_state s)
-{
-    return ma_t(m)->items[s] + 1;
-}
+static const uint32_t *ma_at(const mlci_machine *m, mlci_state s) { return mlci_frame(m, s); }
 
 static uint32_t ma_remember(mlci_machine *m, uint32_t a, uint32_t b, uint32_t value)
 {
@@ -73,17 +51,55 @@ static uint32_t ma_pick(const mlci_machine *m, uint32_t list, uint32_t i)
 
 static bool ma_space(uint8_t b) { return b == ' ' || b == '\n' || b == '\t' || b == '\r'; }
 
-/* Items so far: number of a list (hash low, hash high, list before), 0: none. */
-static bool ma_known_item(const mlci_machine *m, uint32_t list, uint64_t hash)
+/* Where the value that ends before `end` begins, in an array: backwards, strings as one. */
+static size_t ma_item_begin(const mlci_machine *m, size_t end)
 {
-    for (; list != 0; list = ma_pick(m, list, 2))
-        if (ma_pick(m, list, 0) == (uint32_t)hash && ma_pick(m, list, 1) == (uint32_t)(hash >> 32))
+    uint32_t depth = 0;
+    size_t i = end;
+
+    for (; i > 0; i--) {
+        const uint8_t b = m->text[i - 1];
+
+        if (depth == 0 && (b == ',' || b == '['))
+            break;
+        if (b == '}' || b == ']')
+            depth++;
+        else if (b == '{' || b == '[')
+            depth--;
+        else if (b == '"')
+            i = mlci_text_begin(m->text, i - 1) + 1;
+    }
+    return i;
+}
+
+/* Names or items so far: number of a list (hash low, hash high, list before), 0: none.  Of
+ * a token that is only tried, all look alike (MA_TRIED), so that states are few: what they
+ * are is looked up in the text. */
+enum { MA_TRIED = 1 };
+
+static bool ma_known(mlci_machine *m, uint32_t list, uint64_t hash, bool names, size_t end)
+{
+    for (; list != 0; list = ma_pick(m, list, 2)) {
+        uint64_t x = (uint64_t)ma_pick(m, list, 1) << 32 | ma_pick(m, list, 0);
+
+        if (x == MA_TRIED && names)      /* a second whole name in one token */
             return true;
+        if (x == MA_TRIED) {             /* the item before */
+            const size_t begin = ma_item_begin(m, end);
+
+            end = begin > 0 ? begin - 1 : 0;
+            x = mlci_json_text_hash(m->text + ma_item_begin(m, end),
+                                    end - ma_item_begin(m, end));
+        }
+        if (x == hash)
+            return true;
+    }
     return false;
 }
 
-static uint32_t ma_add_item(mlci_machine *m, uint32_t list, uint64_t hash)
+static uint32_t ma_add_known(mlci_machine *m, uint32_t list, uint64_t hash)
 {
+    hash = m->trying ? MA_TRIED : hash + (hash == MA_TRIED);
     return ma_keep(m, (const uint32_t[]){ (uint32_t)hash, (uint32_t)(hash >> 32), list }, 3);
 }
 
@@ -101,14 +117,16 @@ static mlci_state ma_return(mlci_machine *m, mlci_state below, uint32_t which, s
     case MA_ITEM: default:
         vec = ma_pick(m, f[1], which);
         items = f[2];
-        if (f[3] != UINT32_MAX) {
+        if (f[3] != 0) {
+            const size_t begin = ma_item_begin(m, end);
+
             m->impure = true;
-            hash = mlci_json_text_hash(m->text + f[3], end - f[3]);
-            if (ma_known_item(m, items, hash))
+            hash = mlci_json_text_hash(m->text + begin, end - begin);
+            if (ma_known(m, items, hash, false, end))
                 vec = mlci_judge_repeated(m, vec);
             if (vec == 0)
                 return MLCI_DEAD;
-            items = ma_add_item(m, items, hash);
+            items = ma_add_known(m, items, hash);
         }
         return MA_STATE(m, MA_ARRAY, vec, items, MA_NEXT, f[4]);
     }
@@ -384,23 +402,6 @@ static mlci_state ma_key_byte(mlci_machine *m, const uint32_t *f, uint8_t byte, 
     return MA_STATE(m, MA_KEY, first, last, at + 1, place, others, f[6]);
 }
 
-/* Where the name began: behind the quote before it. */
-static size_t ma_key_text(const mlci_machine *m)
-{
-    size_t i = m->n_text;
-
-    while (i > 0) {
-        size_t k = i - 1, slashes = 0;
-
-        while (k > 0 && m->text[k - 1] == '\\')
-            k--, slashes++;
-        if (m->text[i - 1] == '"' && slashes % 2 == 0)
-            return i;
-        i--;
-    }
-    return 0;
-}
-
 static bool ma_needs_others(mlci_machine *m, uint32_t vec)
 {
     uint32_t known = mlci_map_get(&m->memo, MA_NEEDS_OTHERS, vec);
@@ -441,13 +442,13 @@ static mlci_state ma_key_end(mlci_machine *m, const uint32_t *f)
     if (!ma_split(m, o[1], o[4], UINT32_MAX, patterns, &split))
         return MLCI_DEAD;
     if (ma_needs_others(m, o[1])) {
-        const size_t from = ma_key_text(m);
+        const size_t from = mlci_text_begin(m->text, m->n_text) + 1;
 
         m->impure = true;
-        hash = mlci_hash(m->text + from, m->n_text - from, 1);
-        if (ma_known_item(m, others, hash))
+        hash = mlci_hash(m->text + from, m->n_text - from, 2);
+        if (ma_known(m, others, hash, true, 0))
             return MLCI_DEAD;
-        others = ma_add_item(m, others, hash);
+        others = ma_add_known(m, others, hash);
     }
     return MA_STATE(m, MA_MEMBER, split.pending, o[2], others, o[4], MA_COLON, o[6], split.wants);
 }
@@ -506,10 +507,10 @@ static mlci_state ma_member_step(mlci_machine *m, mlci_state s, uint8_t byte)
 
 static mlci_state ma_value_step(mlci_machine *m, mlci_state s, uint8_t byte);
 
-/* An item may come: the state in which it is read; at: where it begins, if that counts. */
-static mlci_state ma_item(mlci_machine *m, const uint32_t *f, size_t at)
+/* An item may come: the state in which it is read. */
+static mlci_state ma_item(mlci_machine *m, const uint32_t *f)
 {
-    uint32_t wants = mlci_map_get(&m->memo, MA_ITEM_WANTS, f[1]), start = UINT32_MAX, pending;
+    uint32_t wants = mlci_map_get(&m->memo, MA_ITEM_WANTS, f[1]), pending, unlike;
     mlci_split split;
 
     if (wants == UINT32_MAX) {
@@ -521,11 +522,8 @@ static mlci_state ma_item(mlci_machine *m, const uint32_t *f, size_t at)
     if (wants == MA_NO)
         return MLCI_DEAD;
     pending = mlci_map_get(&m->memo, MA_ITEM_PENDING, f[1]);
-    if (mlci_judge_mentions(m, f[1], MLCI_AT_UNIQUE)) {
-        m->impure = true;
-        start = (uint32_t)at;
-    }
-    return MA_STATE(m, MA_VALUE, wants, MA_STATE(m, MA_ITEM, pending, f[2], start, f[4]));
+    unlike = mlci_judge_mentions(m, f[1], MLCI_AT_UNIQUE);
+    return MA_STATE(m, MA_VALUE, wants, MA_STATE(m, MA_ITEM, pending, f[2], unlike, f[4]));
 }
 
 static mlci_state ma_array_step(mlci_machine *m, mlci_state s, uint8_t byte)
@@ -541,14 +539,14 @@ static mlci_state ma_array_step(mlci_machine *m, mlci_state s, uint8_t byte)
         return which >= 0 ? ma_return(m, f[4], (uint32_t)which, m->n_text + 1) : MLCI_DEAD;
     }
     if (f[3] == MA_NEXT)
-        return byte == ',' ? ma_item(m, f, m->n_text + 1) : MLCI_DEAD;
-    item = ma_item(m, f, m->n_text);
+        return byte == ',' ? ma_item(m, f) : MLCI_DEAD;
+    item = ma_item(m, f);
     return item != MLCI_DEAD ? ma_value_step(m, item, byte) : item;
 }
 
 /* ---- values --------------------------------------------------------------------------- */
 
-static const char *const ma_literals[] = { "null", "true", "false" };
+const char *const mlci_literals[3] = { "null", "true", "false" };
 
 static mlci_state ma_literal_begin(mlci_machine *m, uint32_t vec, mlci_state below, uint32_t which)
 {
@@ -619,7 +617,7 @@ static mlci_state ma_step(mlci_machine *m, mlci_state s, uint8_t byte)
     case MA_MEMBER: return ma_member_step(m, s, byte);
     case MA_ARRAY:  return ma_array_step(m, s, byte);
     case MA_LITERAL:
-        literal = ma_literals[f[1]];
+        literal = mlci_literals[f[1]];
         if ((uint8_t)literal[f[2]] != byte)
             return MLCI_DEAD;
         return literal[f[2] + 1] == 0 ? ma_return(m, f[4], f[3], m->n_text + 1)
@@ -635,22 +633,26 @@ static mlci_state ma_step(mlci_machine *m, mlci_state s, uint8_t byte)
     }
 }
 
-mlci_state mlci_machine_step(mlci_machine *m, mlci_state s, uint8_t byte)
+mlci_state mlci_machine_step_far(mlci_machine *m, mlci_state s, uint8_t byte)
 {
+    const uint32_t key = s << 8 | byte;
+    struct mlci_near *x = &m->near_[(key ^ key >> 11) % MLCI_NEAR];
     uint32_t next = mlci_map_get(&m->steps, s, byte);
     bool before = m->impure;
 
-    if (next != UINT32_MAX)
-        return next;
-    m->impure = false;
-    next = ma_step(m, s, byte);
-    if (m->too_complex || m->s->rx.status != MLC_OK) {
-        m->too_complex = true;
-        return MLCI_DEAD;
-    }
-    if (!m->impure)
+    if (next == UINT32_MAX) {
+        m->impure = false;
+        next = ma_step(m, s, byte);
+        if (m->too_complex || m->s->rx.status != MLC_OK || s >= MA_MOST_STATES) {
+            m->too_complex = true;
+            return MLCI_DEAD;
+        }
+        if (m->impure)
+            return next;
         (void)mlci_map_put(&m->steps, s, byte, next);
-    m->impure |= before;
+        m->impure = before;
+    }
+    *x = (struct mlci_near){ key, next };
     return next;
 }
 
@@ -664,24 +666,6 @@ bool mlci_machine_may_end(mlci_machine *m, mlci_state s)
                               && mlci_numbers_end(m, f[1]) >= 0);
 }
 
-mlci_inside mlci_machine_inside(const mlci_machine *m, mlci_state s)
-{
-    const uint32_t *f = ma_at(m, s), *w;
-    mlci_inside in = { MLCI_IN_OTHER, 0, 0, 0 };
-    uint32_t n;
-
-    if (s != MLCI_DEAD && f[0] == MA_KEY && f[4] == 0 && f[5] != 0) {
-        w = mlci_tuple_at(ma_t(m), f[5], &n);
-        if (n == 1 && w[0] == MLCI_RX_ALL)
-            in.kind = MLCI_IN_NAME;
-    }
-    if (s != MLCI_DEAD && f[0] == MA_STRING) {
-        in = (mlci_inside){ MLCI_IN_TEXT, f[1], f[2], 0 };
-        in.kind = mlci_texts_free(m, f[1], &in.most) && f[2] == 0 ? MLCI_IN_FREE : MLCI_IN_TEXT;
-    }
-    return in;
-}
-
 /* ---- beginning ------------------------------------------------------------------------ */
 
 mlc_status mlci_machine_open(mlci_machine *m, mlci_schema *s, mlc_error *err)
@@ -693,6 +677,9 @@ mlc_status mlci_machine_open(mlci_machine *m, mlci_schema *s, mlc_error *err)
     mlci_map_open(&m->steps, s->ctx);
     mlci_map_open(&m->only, s->ctx);
     mlci_map_open(&m->memo, s->ctx);
+    m->near_ = mlci_new(s->ctx, MLCI_NEAR, sizeof *m->near_);
+    if (m->near_ == NULL)
+        return mlci_nomem(err, "schema");
     root = MA_STATE(m, MA_ROOT, 0);
     m->start = MA_STATE(m, MA_VALUE, ma_keep(m, &s->root, 1), root);
     if (!m->too_complex && mlci_judge_possible(m, s->root) && !m->too_complex)
@@ -707,12 +694,14 @@ void mlci_machine_close(mlci_machine *m)
     mlci_map_close(&m->steps);
     mlci_map_close(&m->only);
     mlci_map_close(&m->memo);
-    if (m->s != NULL)
-        mlci_delete(m->s->ctx, m->shapes, m->cap_shapes, sizeof *m->shapes);
+    if (m->s == NULL)
+        return;
+    mlci_delete(m->s->ctx, m->near_, MLCI_NEAR, sizeof *m->near_);
+    mlci_delete(m->s->ctx, m->shapes, m->cap_shapes, sizeof *m->shapes);
 }
 
 size_t mlci_machine_bytes(const mlci_machine *m)
 {
     return (m->steps.cap + m->only.cap + m->memo.cap) * sizeof *m->steps.slots
-         + m->cap_shapes * sizeof *m->shapes;
+         + m->cap_shapes * sizeof *m->shapes + MLCI_NEAR * sizeof *m->near_;
 }

@@ -34,11 +34,13 @@ typedef struct mlci_machine {
     mlci_shape  *shapes;
     size_t       n_shapes, cap_shapes;
     mlci_map     steps;               /* state, byte: state                            */
+    struct mlci_near { uint32_t key; mlci_state to; } *near_;   /* the last of them    */
     mlci_map     only;                /* formula, type: formula                        */
     mlci_map     memo;                /* several questions: see the enum in machine.c   */
     const uint8_t *text;              /* all bytes so far, when a step may look back   */
     size_t       n_text;
     bool         impure;              /* the last step looked back: not to be kept     */
+    bool         trying;              /* the text behind is a token's that may not come */
     bool         guessed;             /* judge.c: an answer rests on an open question  */
     uint32_t     asking;              /* how many are open                             */
     bool         too_complex;         /* a limit was reached: the state is dead        */
@@ -50,20 +52,46 @@ void       mlci_machine_close(mlci_machine *m);
 size_t     mlci_machine_bytes(const mlci_machine *m);
 
 /* The state after a byte, MLCI_DEAD if it cannot come. */
-mlci_state mlci_machine_step(mlci_machine *m, mlci_state state, uint8_t byte);
+mlci_state mlci_machine_step_far(mlci_machine *m, mlci_state state, uint8_t byte);
+
+enum { MLCI_NEAR = 2048 };
+
+static inline mlci_state mlci_machine_step(mlci_machine *m, mlci_state state, uint8_t byte)
+{
+    const uint32_t key = state << 8 | byte;
+    const struct mlci_near *x = &m->near_[(key ^ key >> 11) % MLCI_NEAR];
+
+    return x->key == key ? x->to : mlci_machine_step_far(m, state, byte);
+}
+
 /* May the text end here? */
 bool mlci_machine_may_end(mlci_machine *m, mlci_state state);
 
-/* What the tokens may be that stay inside of what is being read: a text without a language
- * (at most `most` characters), any other text, a name that may be any. */
+/* What can be said of the tokens that may come, without a look at each. */
 typedef enum mlci_inside_kind {
-    MLCI_IN_OTHER, MLCI_IN_FREE, MLCI_IN_TEXT, MLCI_IN_NAME
+    MLCI_IN_OTHER,
+    MLCI_IN_FREE,                 /* in a text without a language                    */
+    MLCI_IN_NAME,                 /* in a name that may be any                       */
+    MLCI_IN_LANGUAGE,             /* in a text or name of a language                 */
+    MLCI_IN_SPACES                /* where spaces change nothing                     */
 } mlci_inside_kind;
+
 typedef struct mlci_inside {
     mlci_inside_kind kind;
-    uint32_t texts, place, most;
+    uint32_t texts;               /* LANGUAGE: a list of texts (text_state.h), or 0  */
+    mlci_rx  language;            /* of a name                                       */
+    uint32_t most;                /* characters that may still come                  */
+    bool     same;                /* FREE, NAME: every character leads back here     */
+    bool     may_end;             /* FREE, NAME: after any characters                */
+    bool     names;               /* LANGUAGE: and a name that is known              */
 } mlci_inside;
 mlci_inside mlci_machine_inside(const mlci_machine *m, mlci_state state);
+/* No other bytes can come than these: a set that costs little to tell. */
+mlci_bytes mlci_machine_bytes_of(const mlci_machine *m, mlci_state state);
+/* In a name: the bytes that go on with one that is known, the quote after it among them. */
+mlci_bytes mlci_machine_names_of(const mlci_machine *m, mlci_state state);
+/* The same place in a name that is none of them. */
+mlci_state mlci_machine_other_name(mlci_machine *m, mlci_state state);
 
 /* ---- formulas on values (judge.c) ------------------------------------------------------- */
 

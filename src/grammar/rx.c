@@ -21,12 +21,17 @@ struct rx_node {
     uint16_t depth;
     uint32_t a, b;               /* operands; SET: number of the set              */
     uint32_t min, max;
+    uint64_t content[2];         /* of what it says, whatever the numbers         */
     int8_t   dead;               /* 1: no text, -1: some, 0: not known            */
+    uint32_t map;                /* number of its classes plus one, 0: not known  */
     const mlci_rx_steps *steps;  /* NULL: not computed yet                        */
 };
 
 /* Many states cut the bytes alike: their classes are kept once. */
-struct rx_map { uint64_t hash; uint8_t class_of[256]; };
+struct rx_map { uint64_t hash; uint32_t n; uint8_t class_of[256]; };
+struct rx_join { uint32_t a, b, to; };
+
+enum { RX_JOINS = 256 };
 
 enum { RX_MAX_DEPTH = 2000 };
 
@@ -89,6 +94,30 @@ static bool rx_rehash(mlci_rx_store *s)
     return true;
 }
 
+/* A hash of what an expression says: the same in every store. */
+static void rx_content(const mlci_rx_store *s, struct rx_node *n)
+{
+    const uint64_t *a = s->nodes[n->a].content, *b = s->nodes[n->b].content;
+
+    for (int i = 0; i < 2; i++) {
+        const uint64_t counts = (uint64_t)n->min << 32 | n->max;
+        const uint64_t seed = mlci_mix(counts + 16u * n->kind + (unsigned)i);
+
+        switch ((rx_kind)n->kind) {
+        case RX_SET:
+            n->content[i] = mlci_hash(s->sets[n->a].words, sizeof s->sets[n->a].words, seed);
+            break;
+        case RX_OR: case RX_AND:      /* lists in the order of numbers: a sum has none */
+            n->content[i] = mlci_mix(a[i] ^ seed) + (rx_at(s, n->b)->kind == n->kind ? b[i]
+                                                     : mlci_mix(b[i] ^ seed));
+            break;
+        case RX_CAT: n->content[i] = mlci_mix(mlci_mix(a[i] ^ seed) + b[i]); break;
+        case RX_NOT: case RX_REPEAT: n->content[i] = mlci_mix(a[i] + seed); break;
+        default: n->content[i] = seed; break;
+        }
+    }
+}
+
 /* The node, found or new. */
 static mlci_rx rx_intern(mlci_rx_store *s, const struct rx_node *n)
 {
@@ -109,9 +138,12 @@ static mlci_rx rx_intern(mlci_rx_store *s, const struct rx_node *n)
         return rx_fail(s);
     s->nodes = nodes;
     s->nodes[s->n_nodes] = *n;
+    rx_content(s, &s->nodes[s->n_nodes]);
     s->table[h] = s->n_nodes;
     return s->n_nodes++;
 }
+
+static uint32_t rx_map_keep(mlci_rx_store *s, const uint8_t *class_of, uint32_t n);
 
 mlc_status mlci_rx_open(mlci_rx_store *s, mlc_context *ctx, size_t limit)
 {
@@ -127,8 +159,14 @@ mlc_status mlci_rx_open(mlci_rx_store *s, mlc_context *ctx, size_t limit)
     for (int k = RX_NONE; k <= RX_ALL; k++)
         s->nodes[s->n_nodes++] = (struct rx_node){ .kind = (uint8_t)k, .nullable = k != RX_NONE,
                                                    .plain = true, .depth = 1,
-                                                   .dead = k == RX_NONE ? 1 : -1 };
-    return rx_rehash(s) ? MLC_OK : (s->status = MLC_ENOMEM);
+                                                   .dead = k == RX_NONE ? 1 : -1,
+                                                   .content = { (uint64_t)k + 1, (uint64_t)k } };
+    s->joins = mlci_arena_new(&s->arena, RX_JOINS, sizeof *s->joins);
+    if (!rx_rehash(s) || s->joins == NULL)
+        s->status = MLC_ENOMEM;
+    else
+        (void)rx_map_keep(s, (const uint8_t[256]){ 0 }, 1);
+    return s->status;
 }
 
 void mlci_rx_close(mlci_rx_store *s)
@@ -451,89 +489,116 @@ static mlci_rx rx_derive(mlci_rx_store *s, mlci_rx a, uint8_t byte)
     return rx_combine(s, (rx_kind)n.kind, r, rx_derive(s, a, byte));
 }
 
-/* Bytes that every step treats alike get one number: each set cuts the classes in two. */
-static void rx_classes(const mlci_rx_store *s, mlci_rx a, uint16_t *class_of, uint16_t *n)
+/* ---- classes: bytes that every step treats alike have one number ------------------------ */
+
+/* Map number 0 has one class of all bytes. */
+static uint32_t rx_map_keep(mlci_rx_store *s, const uint8_t *class_of, uint32_t n)
 {
-    const struct rx_node *x = rx_at(s, a);
-    uint16_t split[256], again[512];
+    const uint64_t hash = mlci_hash(class_of, 256, 0);
+    void *maps = s->maps;
+    struct rx_map *m;
 
-    switch ((rx_kind)x->kind) {
-    case RX_SET:
-        memset(split, 0, sizeof split);
-        for (unsigned b = 0; b < 256; b++)        /* the part inside gets new numbers */
-            if (mlci_bytes_has(&s->sets[x->a], (uint8_t)b)) {
-                uint16_t c = class_of[b];
+    for (uint32_t i = s->n_maps; i-- > 0;)
+        if (s->maps[i]->hash == hash && memcmp(s->maps[i]->class_of, class_of, 256) == 0)
+            return i;
+    m = mlci_arena_new(&s->arena, 1, sizeof *m);
+    if (m == NULL || !rx_room(s, &maps, s->n_maps, &s->cap_maps, sizeof *s->maps)) {
+        (void)rx_fail(s);
+        return 0;
+    }
+    s->maps = maps;
+    memcpy(m->class_of, class_of, 256);
+    m->hash = hash;
+    m->n = n;
+    s->maps[s->n_maps] = m;
+    return s->n_maps++;
+}
 
-                split[c] = split[c] == 0 ? (*n)++ : split[c];
-                class_of[b] = split[c];
-            }
-        /* numbers stay below 256: empty ones are used again */
-        memset(again, 0, sizeof again);
-        *n = 0;
-        for (unsigned b = 0; b < 256; b++) {
-            if (again[class_of[b]] == 0)
-                again[class_of[b]] = ++*n;
-            split[b] = (uint16_t)(again[class_of[b]] - 1);
+/* The classes of two maps' pairs. */
+static uint32_t rx_map_join(mlci_rx_store *s, uint32_t a, uint32_t b)
+{
+    struct rx_join *j = &s->joins[(a * 31 + b) % RX_JOINS];
+    uint8_t class_of[256], first[256][2];
+    uint32_t n = 0;
+
+    if (a == b || b == 0)
+        return a;
+    if (a == 0)
+        return b;
+    if (j->a == a && j->b == b && j->to != 0)
+        return j->to;
+    for (unsigned x = 0; x < 256; x++) {
+        const uint8_t p = s->maps[a]->class_of[x], q = s->maps[b]->class_of[x];
+        uint32_t k = 0;
+
+        while (k < n && (first[k][0] != p || first[k][1] != q))
+            k++;
+        if (k == n) {
+            first[n][0] = p;
+            first[n++][1] = q;
         }
-        memcpy(class_of, split, sizeof split);
+        class_of[x] = (uint8_t)k;
+    }
+    *j = (struct rx_join){ a, b, rx_map_keep(s, class_of, n) };
+    return j->to;
+}
+
+/* The classes of an expression's steps: each set cuts them in two. */
+static uint32_t rx_classes(mlci_rx_store *s, mlci_rx a)
+{
+    const struct rx_node x = *rx_at(s, a);
+    uint8_t class_of[256];
+    uint32_t r = 0;
+    mlci_rx i;
+
+    if (x.map != 0)
+        return x.map - 1;
+    switch ((rx_kind)x.kind) {
+    case RX_SET:
+        for (unsigned b = 0; b < 256; b++)
+            class_of[b] = mlci_bytes_has(&s->sets[x.a], (uint8_t)b)
+                       == mlci_bytes_has(&s->sets[x.a], 0) ? 0 : 1;
+        r = rx_map_keep(s, class_of, 2);
         break;
     case RX_CAT:
-        rx_classes(s, x->a, class_of, n);
-        if (rx_at(s, x->a)->nullable)
-            rx_classes(s, x->b, class_of, n);
+        r = rx_classes(s, x.a);
+        if (rx_at(s, x.a)->nullable)
+            r = rx_map_join(s, r, rx_classes(s, x.b));
         break;
     case RX_OR: case RX_AND:
-        for (; rx_at(s, a)->kind == x->kind; a = rx_at(s, a)->b)
-            rx_classes(s, rx_at(s, a)->a, class_of, n);
-        rx_classes(s, a, class_of, n);
+        for (i = a; rx_at(s, i)->kind == x.kind; i = rx_at(s, i)->b)
+            r = rx_map_join(s, r, rx_classes(s, rx_at(s, i)->a));
+        r = rx_map_join(s, r, rx_classes(s, i));
         break;
     case RX_NOT: case RX_REPEAT:
-        rx_classes(s, x->a, class_of, n);
+        r = rx_classes(s, x.a);
         break;
     default: break;
     }
-}
-
-static const uint8_t *rx_map_find(mlci_rx_store *s, const uint16_t *class_of)
-{
-    struct rx_map m = { 0, { 0 } }, *kept;
-    void *maps = s->maps;
-
-    for (unsigned b = 0; b < 256; b++)
-        m.class_of[b] = (uint8_t)class_of[b];
-    m.hash = mlci_hash(m.class_of, sizeof m.class_of, 0);
-    for (uint32_t i = s->n_maps; i-- > 0;)
-        if (s->maps[i]->hash == m.hash
-            && memcmp(s->maps[i]->class_of, m.class_of, sizeof m.class_of) == 0)
-            return s->maps[i]->class_of;
-    kept = mlci_arena_new(&s->arena, 1, sizeof *kept);
-    if (kept == NULL || !rx_room(s, &maps, s->n_maps, &s->cap_maps, sizeof *s->maps))
-        return NULL;
-    s->maps = maps;
-    *kept = m;
-    s->maps[s->n_maps++] = kept;
-    return kept->class_of;
+    s->nodes[a].map = r + 1;
+    return r;
 }
 
 const mlci_rx_steps *mlci_rx_all_steps(mlci_rx_store *s, mlci_rx a)
 {
-    uint16_t class_of[256] = { 0 }, n = 1;
+    const struct rx_map *map;
     mlci_rx_steps *steps;
+    uint32_t number;
 
     if (rx_at(s, a)->steps != NULL || s->status != MLC_OK)
         return s->status == MLC_OK ? rx_at(s, a)->steps : NULL;
-    rx_classes(s, a, class_of, &n);
-    steps = mlci_arena_new(&s->arena, 1, sizeof *steps + n * sizeof *steps->next);
-    if (steps != NULL)
-        steps->class_of = rx_map_find(s, class_of);
-    if (steps == NULL || steps->class_of == NULL) {
+    number = rx_classes(s, a);
+    map = s->maps[number];
+    steps = mlci_arena_new(&s->arena, 1, sizeof *steps + map->n * sizeof *steps->next);
+    if (steps == NULL) {
         (void)rx_fail(s);
         return NULL;
     }
-    steps->n = n;
+    steps->class_of = map->class_of;
+    steps->n = map->n;
     for (unsigned b = 256; b-- > 0;)
-        if (b == 255 || class_of[b] != class_of[b + 1])
-            steps->next[class_of[b]] = rx_derive(s, a, (uint8_t)b);
+        if (b == 255 || map->class_of[b] != map->class_of[b + 1])
+            steps->next[map->class_of[b]] = rx_derive(s, a, (uint8_t)b);
     if (s->status != MLC_OK)
         return NULL;
     return s->nodes[a].steps = steps;
@@ -618,6 +683,11 @@ bool mlci_rx_may_end(mlci_rx_store *s, mlci_rx state)
     return mlci_rx_nullable(s, mlci_rx_step(s, state, MLCI_RX_END));
 }
 
+void mlci_rx_content(const mlci_rx_store *s, mlci_rx a, uint64_t content[2])
+{
+    memcpy(content, rx_at(s, a)->content, 2 * sizeof *content);
+}
+
 /* ---- emptiness ------------------------------------------------------------------------ */
 
 /* States that can be reached from one, in order of their discovery. */
@@ -676,7 +746,7 @@ bool mlci_rx_dead(mlci_rx_store *s, mlci_rx a, uint32_t budget)
     found = v.states != NULL ? rx_explore(s, &v, a) : 0;
     for (uint32_t i = 0; i < v.n && found == 1; i++)
         s->nodes[v.states[i]].dead = 1;
-    if (found == -1)
+    if (found != 1)                     /* what was not settled is not asked again */
         s->nodes[a].dead = -1;
     mlci_delete(ctx, v.seen, v.seen_bytes, 1);
     mlci_delete(ctx, v.states, budget, sizeof *v.states);

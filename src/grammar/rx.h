@@ -41,6 +41,7 @@ typedef struct mlci_rx_store {
     uint32_t   n_sets, cap_sets;
     struct rx_map **maps;             /* classes of bytes, by number              */
     uint32_t   n_maps, cap_maps;
+    struct rx_join *joins;            /* classes put together, the last of each place     */
     mlc_status status;                /* MLC_ENOMEM once a limit was reached: every
                                          call then gives MLCI_RX_NONE             */
 } mlci_rx_store;
@@ -69,6 +70,9 @@ mlci_rx mlci_rx_begin(mlci_rx_store *s, mlci_rx a);
 /* May the text end here? */
 bool mlci_rx_may_end(mlci_rx_store *s, mlci_rx state);
 
+/* 128 bits that are the same for the same expression in any store. */
+void mlci_rx_content(const mlci_rx_store *s, mlci_rx a, uint64_t content[2]);
+
 /* ---- asking ------------------------------------------------------------------------ */
 
 /* Is the empty text in it? */
@@ -85,7 +89,8 @@ typedef struct mlci_rx_steps {
 const mlci_rx_steps *mlci_rx_all_steps(mlci_rx_store *s, mlci_rx a);
 /*
  * Is there no text in it?  Without intersection and complement the constructors know;
- * else states are searched, at most `budget` of them: false if that did not settle it.
+ * else states are searched, at most `budget` of them: false, for good, if that did not
+ * settle it.
  */
 bool mlci_rx_dead(mlci_rx_store *s, mlci_rx a, uint32_t budget);
 

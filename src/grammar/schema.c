@@ -190,31 +190,53 @@ static mlci_fx sm_goal(mlci_compiler *c, const mlci_json *at, uint32_t scope)
     return mlci_fx_atom(&s->tuples, MLCI_AT_REF, (uint32_t)s->n_refs++, 0);
 }
 
-static mlci_fx sm_ref(mlci_compiler *c, const mlci_json *v, bool dynamic, uint32_t scope)
+/* Where a reference leads, in the scope; NULL after a failure. */
+static const mlci_json *sm_target(mlci_compiler *c, const mlci_json *v, bool dynamic,
+                                  uint32_t scope)
 {
     const mlci_json *at = NULL;
     const char *anchor = NULL, *text;
 
-    if (v->type != MLCI_JSON_STRING)
-        return mlci_schema_fail(c, MLC_EFORMAT, v, "a reference that is no text");
+    if (v->type != MLCI_JSON_STRING) {
+        (void)mlci_schema_fail(c, MLC_EFORMAT, v, "a reference that is no text");
+        return NULL;
+    }
     text = mlci_arena_copy(&c->arena, v->text, v->text_bytes);
     if (text != NULL)
         at = mlci_places_find(&c->places, v->parent, text, &anchor);
     if (at == NULL)
-        return mlci_schema_fail(c, MLC_EUNSUPPORTED, v,
-                                "a reference to \"%.80s\", which is not in the schema",
-                                text != NULL ? text : "");
-    if (dynamic && anchor != NULL) {
+        (void)mlci_schema_fail(c, MLC_EUNSUPPORTED, v,
+                               "a reference to \"%.80s\", which is not in the schema",
+                               text != NULL ? text : "");
+    if (at != NULL && dynamic && anchor != NULL) {
         uint32_t n, name = mlci_schema_name(c->s, anchor, strlen(anchor));
         const uint32_t *pairs = mlci_tuple_at(&c->s->tuples, scope, &n);
 
         for (uint32_t k = 0; k < n; k += 2)
-            if (pairs[k] == name) {
-                at = c->places.names[pairs[k + 1]].at;
-                break;
-            }
+            if (pairs[k] == name)
+                return c->places.names[pairs[k + 1]].at;
     }
-    return sm_goal(c, at, scope);
+    return at;
+}
+
+static mlci_fx sm_ref(mlci_compiler *c, const mlci_json *v, bool dynamic, uint32_t scope)
+{
+    const mlci_json *at = sm_target(c, v, dynamic, scope);
+
+    return at != NULL ? sm_goal(c, at, scope) : MLCI_FX_FALSE;
+}
+
+const mlci_json *mlci_schema_ref_target(mlci_compiler *c, const mlci_json *at, bool dynamic,
+                                        uint32_t *scope)
+{
+    const mlci_json *v = mlci_json_get(at, dynamic ? "$dynamicRef" : "$ref"), *to;
+
+    if (v == NULL && !dynamic)
+        v = mlci_json_get(at, "$recursiveRef");
+    to = v != NULL ? sm_target(c, v, dynamic, *scope) : NULL;
+    if (to != NULL)
+        *scope = sm_enter(c, to, *scope);
+    return to;
 }
 
 /* ---- schemas -------------------------------------------------------------------------- */
@@ -299,20 +321,6 @@ static mlci_fx sm_combined(mlci_compiler *c, const mlci_json *at, uint32_t scope
     return r;
 }
 
-static mlci_fx sm_refused(mlci_compiler *c, const mlci_json *at)
-{
-    static const char *const names[] = { "unevaluatedProperties", "unevaluatedItems",
-                                         "extends", "disallow", "divisibleBy" };
-
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const mlci_json *v = mlci_json_get(at, names[i]);
-
-        if (v != NULL && (i < 2 ? c->draft >= 2019 && v->type != MLCI_JSON_TRUE : c->draft == 3))
-            return mlci_schema_fail(c, MLC_EUNSUPPORTED, v, "%s is unsupported", names[i]);
-    }
-    return MLCI_FX_TRUE;
-}
-
 mlci_fx mlci_schema_value(mlci_compiler *c, const mlci_json *at, uint32_t scope)
 {
     mlci_tuples *t = &c->s->tuples;
@@ -353,7 +361,7 @@ mlci_fx mlci_schema_value(mlci_compiler *c, const mlci_json *at, uint32_t scope)
     parts[n++] = mlci_schema_object(c, at, scope);
     parts[n++] = mlci_schema_array(c, at, scope);
     parts[n++] = sm_combined(c, at, scope);
-    parts[n++] = sm_refused(c, at);
+    parts[n++] = mlci_schema_unevaluated(c, at, scope);
     c->depth--;
     r = mlci_fx_list(t, MLCI_FX_AND, parts, n);
     return r != UINT32_MAX ? r : mlci_schema_fail(c, MLC_ENOMEM, at, "the schema is too large");

@@ -44,6 +44,14 @@ const char *mlci_format_pattern(const char *name, const char **other);
 /* Regular expressions (ECMA-262), with their end; groups at most eight deep. */
 mlci_rx mlci_format_regex(mlci_rx_store *s);
 
+/* unevaluatedProperties and unevaluatedItems of a schema. */
+mlci_fx mlci_schema_unevaluated(mlci_compiler *c, const mlci_json *at, uint32_t scope);
+/* Where $ref, or $dynamicRef, of a schema leads, and the scope there; NULL: it has none. */
+const mlci_json *mlci_schema_ref_target(mlci_compiler *c, const mlci_json *at, bool dynamic,
+                                        uint32_t *scope);
+/* Names and values in rising order of names; the last of equal names counts. */
+void mlci_schema_sort_members(mlci_members *m);
+
 uint32_t mlci_schema_new_members(mlci_compiler *c, const mlci_members *m);
 uint32_t mlci_schema_new_items(mlci_compiler *c, const mlci_items *m);
 

@@ -102,8 +102,7 @@ static int sw_by_name(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Names and values in rising order of names; the last of equal names counts. */
-static void sw_sort(mlci_members *m)
+void mlci_schema_sort_members(mlci_members *m)
 {
     uint32_t n = 0;
 
@@ -163,7 +162,7 @@ static mlci_fx sw_object_const(mlci_compiler *c, const mlci_json *v)
     }
     if (c->status != MLC_OK)
         return MLCI_FX_FALSE;
-    sw_sort(&m);
+    mlci_schema_sort_members(&m);
     r = mlci_fx_atom(t, MLCI_AT_MEMBERS, mlci_schema_new_members(c, &m), 0);
     return sw_typed(c, MLCI_V_OBJECT, mlci_fx_and(t, r, sw_has_all(c, m.names, m.n)));
 }
@@ -366,7 +365,7 @@ static mlci_fx sw_members(mlci_compiler *c, const mlci_json *at, uint32_t scope)
         m.rest = mlci_schema_value(c, rest, scope);
     if (c->status != MLC_OK)
         return MLCI_FX_FALSE;
-    sw_sort(&m);
+    mlci_schema_sort_members(&m);
     for (uint32_t i = 0; i < m.n; i++)      /* patterns count for names, too */
         for (uint32_t k = 0; k < m.n_patterns; k++)
             if (mlci_schema_matches(c->s, m.patterns[k], c->s->names[m.names[i]].p,

@@ -149,7 +149,7 @@ mlci_text_event mlci_text_byte(uint32_t *place, uint8_t byte, bool any_escape, u
 
 /* ---- languages and lengths ------------------------------------------------------------ */
 
-enum { TS_WORDS = 3, TS_MOST = 64 };
+enum { TS_WORDS = MLCI_TEXT_WORDS, TS_MOST = 64 };
 
 /* A conjunction's lengths apart from its languages. */
 static void ts_one(mlci_machine *m, mlci_fx a, uint32_t *w)
@@ -261,19 +261,37 @@ int32_t mlci_texts_step(mlci_machine *m, uint32_t *texts, uint32_t *place, uint8
     return m->too_complex ? MLCI_TEXTS_DEAD : MLCI_TEXTS_ON;
 }
 
-bool mlci_texts_free(const mlci_machine *m, uint32_t texts, uint32_t *most)
+bool mlci_texts_free(const mlci_machine *m, uint32_t texts, mlci_inside *in)
 {
     uint32_t n;
     const uint32_t *w = mlci_tuple_at(&m->s->tuples, texts, &n);
 
-    *most = 0;
+    in->most = 0;
+    in->same = in->may_end = true;
     for (uint32_t i = 0; i < n; i += TS_WORDS) {
         if (w[i] != MLCI_RX_ALL && w[i] != MLCI_RX_NONE)
             return false;
-        if (w[i] == MLCI_RX_ALL && w[i + 2] > *most)
-            *most = w[i + 2];
+        if (w[i] == MLCI_RX_ALL && w[i + 2] > in->most)
+            in->most = w[i + 2];
+        in->same &= w[i + 1] == 0 && w[i + 2] == UINT32_MAX;
+        in->may_end &= w[i + 1] == 0 && (n == TS_WORDS || w[i + 2] == UINT32_MAX);
     }
     return true;
+}
+
+size_t mlci_text_begin(const uint8_t *text, size_t end)
+{
+    for (size_t i = end; i > 0; i--) {
+        size_t k = i - 1;
+
+        if (text[i - 1] != '"')
+            continue;
+        while (k > 0 && text[k - 1] == '\\')
+            k--;
+        if ((i - 1 - k) % 2 == 0)
+            return i - 1;
+    }
+    return 0;
 }
 
 /* ---- values as numbers ---------------------------------------------------------------- */

@@ -12,7 +12,7 @@
 
 #include "machine.h"
 
-enum { MLCI_TEXT_BUDGET = 2000 };    /* states that are searched for an end       */
+enum { MLCI_TEXT_BUDGET = 500 };    /* states that are searched for an end       */
 
 typedef enum mlci_text_event {
     MLCI_TEXT_BAD, MLCI_TEXT_END,
@@ -28,13 +28,17 @@ mlci_text_event mlci_text_byte(uint32_t *place, uint8_t byte, bool any_escape, u
 bool mlci_text_escape(uint32_t place, uint32_t i, uint8_t *c);
 
 /* A list of texts, one for each formula: language, least, most length. */
+enum { MLCI_TEXT_WORDS = 3 };
 uint32_t mlci_texts_of(mlci_machine *m, uint32_t vec);       /* 0: none is possible */
 enum { MLCI_TEXTS_ON = -1, MLCI_TEXTS_DEAD = -2 };
 /* ON, DEAD, or which of them has ended. */
 int32_t mlci_texts_step(mlci_machine *m, uint32_t *texts, uint32_t *place, uint8_t byte);
 
-/* Only lengths, no language: most is the longest that may still come. */
-bool mlci_texts_free(const mlci_machine *m, uint32_t texts, uint32_t *most);
+/* Only lengths, no language: then most, same and may_end are filled in. */
+bool mlci_texts_free(const mlci_machine *m, uint32_t texts, mlci_inside *in);
+
+/* Where the string whose closing quote is, or would be, at `end` has its opening quote. */
+size_t mlci_text_begin(const uint8_t *text, size_t end);
 
 /* Equal for equal values: 1 and 1.0, members in any order. */
 uint64_t mlci_json_text_hash(const uint8_t *p, size_t n);
