@@ -901,6 +901,177 @@ MLC_API void mlc_request_close(mlc_request *req);
 MLC_API mlc_status mlc_engine_metrics(mlc_engine *engine, char *buf, size_t cap,
                                       size_t *n_bytes);
 
+/* ------------------------------------------------------------------------ */
+/* Grammars: which tokens may come                                           */
+/* ------------------------------------------------------------------------ */
+
+/* Any engine can use this part: a vocabulary of byte strings in, masks out. */
+typedef struct mlc_vocab   mlc_vocab;
+typedef struct mlc_grammar mlc_grammar;
+typedef struct mlc_matcher mlc_matcher;
+
+/*
+ * mlc_vocab_open - a vocabulary, prepared for masks; for all grammars.
+ *
+ *   bytes    the tokens' bytes one behind the other; copied.
+ *   offsets  [n_tokens + 1] where each begins; a token of no bytes (a special
+ *            one) is never allowed, but for ends.
+ *   ends     [n_ends] ids that end the text; allowed where it may end.
+ *
+ * Errors: MLC_EINVAL, MLC_EUNSUPPORTED (a token of more than 60,000 bytes),
+ * MLC_ENOMEM.
+ * thread:any alloc:yes block:no since:0
+ */
+MLC_API mlc_status mlc_vocab_open(mlc_context *ctx, const char *bytes,
+                                  const uint32_t *offsets, uint32_t n_tokens,
+                                  const int32_t *ends, size_t n_ends,
+                                  mlc_vocab **out, mlc_error *err);
+
+/*
+ * mlc_vocab_of - the vocabulary of a tokenizer, its end tokens included.
+ * Errors: as mlc_vocab_open.
+ * thread:any alloc:yes block:no since:0
+ */
+MLC_API mlc_status mlc_vocab_of(mlc_context *ctx, const mlc_tokenizer *tok,
+                                mlc_vocab **out, mlc_error *err);
+
+/*
+ * mlc_vocab_close - NULL is a no-op; grammars keep what they need of it.
+ * thread:handle alloc:yes block:no since:0
+ */
+MLC_API void mlc_vocab_close(mlc_vocab *v);
+
+/*
+ * mlc_vocab_words - 32-bit words of a mask: bit i % 32 of word i / 32 is token i.
+ * thread:any alloc:no block:no since:0
+ */
+MLC_API size_t mlc_vocab_words(const mlc_vocab *v);
+
+/* What a grammar's text is. */
+enum {
+    MLC_GRAMMAR_JSON_SCHEMA = 0, /* drafts 4 to 2020-12; "true" is any JSON    */
+    MLC_GRAMMAR_REGEX       = 1  /* ECMA-262; the whole text, as between ^ and $ */
+};
+enum {
+    MLC_GRAMMAR_NO_FORMAT = 1    /* JSON Schema's "format" is a remark only    */
+};
+
+typedef struct mlc_grammar_options {
+    uint32_t struct_size;
+    uint32_t kind;         /* MLC_GRAMMAR_*                                   */
+    uint32_t flags;        /* MLC_GRAMMAR_NO_...                              */
+    uint32_t reserved;
+    uint64_t limit;        /* bytes that it may take, 0 = 256 MiB             */
+} mlc_grammar_options;
+
+/*
+ * mlc_grammar_options_init - defaults: JSON Schema, formats asserted.
+ * thread:any alloc:no block:no since:0
+ */
+MLC_API void mlc_grammar_options_init_sized(mlc_grammar_options *opts, size_t size);
+#define mlc_grammar_options_init(o) mlc_grammar_options_init_sized((o), sizeof *(o))
+
+/*
+ * mlc_grammar_open - compile a grammar.
+ *
+ *   text  [n_bytes] UTF-8, not needed afterwards.
+ *   opts  may be NULL.
+ *
+ * Every keyword of JSON Schema is enforced or the schema is refused.
+ * Errors: MLC_EINVAL, MLC_EFORMAT (not what it should be, or nothing fits it),
+ * MLC_EUNSUPPORTED (with the keyword's place), MLC_ENOMEM.
+ * thread:any alloc:yes block:no since:0
+ */
+MLC_API mlc_status mlc_grammar_open(mlc_vocab *v, const char *text, size_t n_bytes,
+                                    const mlc_grammar_options *opts,
+                                    mlc_grammar **out, mlc_error *err);
+
+/*
+ * mlc_grammar_close - NULL is a no-op; matchers keep it alive.
+ * thread:handle alloc:yes block:no since:0
+ */
+MLC_API void mlc_grammar_close(mlc_grammar *g);
+
+/*
+ * mlc_grammar_bytes - memory that it takes now: it grows with the states that its
+ * matchers visit, up to the limit.
+ * thread:any alloc:no block:no since:0
+ */
+MLC_API size_t mlc_grammar_bytes(const mlc_grammar *g);
+
+/*
+ * mlc_matcher_open - a text that is just beginning.
+ * Errors: MLC_EINVAL, MLC_ENOMEM.
+ * thread:any alloc:yes block:no since:0
+ */
+MLC_API mlc_status mlc_matcher_open(mlc_grammar *g, mlc_matcher **out, mlc_error *err);
+
+/*
+ * mlc_matcher_close - NULL is a no-op.
+ * thread:handle alloc:yes block:no since:0
+ */
+MLC_API void mlc_matcher_close(mlc_matcher *m);
+
+/*
+ * mlc_matcher_fork - another one at the same place, with the same way back.
+ * Errors: MLC_EINVAL, MLC_ENOMEM.
+ * thread:handle alloc:yes block:no since:0
+ */
+MLC_API mlc_status mlc_matcher_fork(const mlc_matcher *m, mlc_matcher **out,
+                                    mlc_error *err);
+
+/*
+ * mlc_matcher_mask - which tokens may come.
+ *
+ *   mask  [mlc_vocab_words] receives a bit for each token.
+ *
+ * Errors: MLC_EINVAL, MLC_ENOMEM (the grammar's limit).
+ * thread:handle alloc:yes block:no since:0
+ */
+MLC_API mlc_status mlc_matcher_mask(mlc_matcher *m, uint32_t *mask);
+
+/*
+ * mlc_matcher_accept - go on by a token.
+ * Errors: MLC_EFORMAT (it may not come; nothing has changed), MLC_ECLOSED (the text
+ * has ended), MLC_EINVAL (no such token), MLC_ENOMEM.
+ * thread:handle alloc:yes block:no since:0
+ */
+MLC_API mlc_status mlc_matcher_accept(mlc_matcher *m, int32_t token);
+
+/*
+ * mlc_matcher_accept_bytes - go on by bytes, which count as one token when taken
+ * back.  taken (may be NULL): how many may come; on MLC_EFORMAT nothing has changed.
+ * Errors: as mlc_matcher_accept.
+ * thread:handle alloc:yes block:no since:0
+ */
+MLC_API mlc_status mlc_matcher_accept_bytes(mlc_matcher *m, const char *bytes,
+                                            size_t n_bytes, size_t *taken);
+
+/*
+ * mlc_matcher_rollback - take back the last n tokens.
+ * Errors: MLC_EINVAL (there were not so many; nothing has changed).
+ * thread:handle alloc:no block:no since:0
+ */
+MLC_API mlc_status mlc_matcher_rollback(mlc_matcher *m, size_t n);
+
+/*
+ * mlc_matcher_may_end - 1 if the text may end here, else 0.
+ * thread:handle alloc:yes block:no since:0
+ */
+MLC_API int32_t mlc_matcher_may_end(mlc_matcher *m);
+
+/*
+ * mlc_matcher_forced - the bytes that must come next, whatever the model says.
+ *
+ *   buf      [cap] receives them.
+ *   n_bytes  how many; 0 if there is a choice.
+ *
+ * Errors: MLC_EINVAL, MLC_ENOMEM.
+ * thread:handle alloc:yes block:no since:0
+ */
+MLC_API mlc_status mlc_matcher_forced(mlc_matcher *m, char *buf, size_t cap,
+                                      size_t *n_bytes);
+
 #ifdef __cplusplus
 }
 #endif

@@ -38,6 +38,16 @@ if [ ! -e "$golden/ready" ]; then
     chmod -R u+w "$golden"
     : > "$golden/ready"
 fi
+if [ ! -e "$golden/grammar/ready" ]; then
+    rm -rf "$golden/grammar"
+    mkdir -p "$golden/grammar"
+    tar -xzf "$root/tests/golden/grammar/suite.tar.gz" -C "$golden/grammar"
+    # The sample of real schemas is large: where it is not, its test is skipped.
+    sample=$root/../shared/golden/grammar/schemas.tar.gz
+    [ ! -e "$sample" ] || tar -xzf "$sample" -C "$golden/grammar"
+    chmod -R u+w "$golden/grammar"
+    : > "$golden/grammar/ready"
+fi
 
 mkdir -p "$models"
 for name in smollm2 gemma3 qwen2 vocab; do

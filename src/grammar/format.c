@@ -149,12 +149,14 @@ static mlci_rx fq_escape(mlci_rx_store *s, bool in_class)
 
 static mlci_rx fq_class(mlci_rx_store *s)
 {
-    /* No ranges but of letters and digits that rise are certain; a minus stands at an end. */
-    static const char *const ranges[] = { "a-z", "A-Z", "0-9", "a-f", "A-F", "1-9", "0-7" };
+    /* Ranges are of letters or digits, and rise; any other minus stands at the end. */
+    static const char ends[] = "azAZ09";
     mlci_rx item = mlci_rx_or(s, fq_of(s, "\\]-", true), fq_escape(s, true)), r;
 
-    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
-        item = mlci_rx_or(s, item, fq_text(s, ranges[i]));
+    for (size_t i = 0; i < sizeof ends - 1; i += 2)
+        for (char c[3] = { ends[i], '-', 0 }; c[0] <= ends[i + 1]; c[0]++)
+            item = mlci_rx_or(s, item, mlci_rx_cat(s, fq_text(s, c),
+                mlci_rx_range(s, (uint8_t)c[0], (uint8_t)ends[i + 1])));
     r = mlci_rx_cat(s, fq_many(s, item), mlci_rx_cat(s, fq_maybe(s, fq_text(s, "-")),
                                                      fq_text(s, "]")));
     return mlci_rx_cat(s, fq_text(s, "["), mlci_rx_cat(s, fq_maybe(s, fq_text(s, "^")), r));

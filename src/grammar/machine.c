@@ -616,6 +616,10 @@ static mlci_state ma_step(mlci_machine *m, mlci_state s, uint8_t byte)
     case MA_KEY:    return ma_key_step(m, f, byte);
     case MA_MEMBER: return ma_member_step(m, s, byte);
     case MA_ARRAY:  return ma_array_step(m, s, byte);
+    case MA_TEXT:
+        next = byte < MLCI_RX_BEGIN ? mlci_rx_step(&m->s->rx, f[1], byte) : MLCI_RX_NONE;
+        return next != MLCI_RX_NONE && !mlci_rx_dead(&m->s->rx, next, MLCI_TEXT_BUDGET)
+             ? MA_STATE(m, MA_TEXT, next, 0) : MLCI_DEAD;
     case MA_LITERAL:
         literal = mlci_literals[f[1]];
         if ((uint8_t)literal[f[2]] != byte)
@@ -662,31 +666,52 @@ bool mlci_machine_may_end(mlci_machine *m, mlci_state s)
 
     if (s == MLCI_DEAD)
         return false;
+    if (f[0] == MA_TEXT)
+        return mlci_rx_may_end(&m->s->rx, f[1]);
     return f[0] == MA_END || (f[0] == MA_NUMBER && ma_at(m, f[2])[0] == MA_ROOT
                               && mlci_numbers_end(m, f[1]) >= 0);
 }
 
 /* ---- beginning ------------------------------------------------------------------------ */
 
-mlc_status mlci_machine_open(mlci_machine *m, mlci_schema *s, mlc_error *err)
+static mlc_status ma_open(mlci_machine *m, mlci_schema *s, mlc_error *err)
 {
-    uint32_t root;
-
     memset(m, 0, sizeof *m);
     m->s = s;
     mlci_map_open(&m->steps, s->ctx);
     mlci_map_open(&m->only, s->ctx);
     mlci_map_open(&m->memo, s->ctx);
     m->near_ = mlci_new(s->ctx, MLCI_NEAR, sizeof *m->near_);
-    if (m->near_ == NULL)
-        return mlci_nomem(err, "schema");
-    root = MA_STATE(m, MA_ROOT, 0);
-    m->start = MA_STATE(m, MA_VALUE, ma_keep(m, &s->root, 1), root);
-    if (!m->too_complex && mlci_judge_possible(m, s->root) && !m->too_complex)
-        return MLC_OK;
-    if (m->too_complex)
-        return mlci_fail(err, MLC_ENOMEM, 0, "schema: too large");
-    return mlci_fail(err, MLC_EFORMAT, 0, "schema: unsatisfiable, no value fits it");
+    return m->near_ != NULL ? MLC_OK : mlci_nomem(err, "grammar");
+}
+
+static mlc_status ma_opened(const mlci_machine *m, bool possible, mlc_error *err)
+{
+    if (m->too_complex || m->s->rx.status != MLC_OK)
+        return mlci_fail(err, MLC_ENOMEM, 0, "grammar: too large");
+    return possible ? MLC_OK
+         : mlci_fail(err, MLC_EFORMAT, 0, "grammar: unsatisfiable, nothing fits it");
+}
+
+mlc_status mlci_machine_open(mlci_machine *m, mlci_schema *s, mlc_error *err)
+{
+    mlc_status st = ma_open(m, s, err);
+
+    if (st != MLC_OK)
+        return st;
+    m->start = MA_STATE(m, MA_VALUE, ma_keep(m, &s->root, 1), MA_STATE(m, MA_ROOT, 0));
+    return ma_opened(m, mlci_judge_possible(m, s->root), err);
+}
+
+mlc_status mlci_machine_open_text(mlci_machine *m, mlci_schema *s, mlci_rx language,
+                                  mlc_error *err)
+{
+    mlc_status st = ma_open(m, s, err);
+
+    if (st != MLC_OK)
+        return st;
+    m->start = MA_STATE(m, MA_TEXT, language, 0);
+    return ma_opened(m, !mlci_rx_dead(&s->rx, language, MLCI_TEXT_BUDGET), err);
 }
 
 void mlci_machine_close(mlci_machine *m)

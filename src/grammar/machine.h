@@ -48,6 +48,9 @@ typedef struct mlci_machine {
 } mlci_machine;
 
 mlc_status mlci_machine_open(mlci_machine *m, mlci_schema *s, mlc_error *err);
+/* One of a language of texts (with its end) instead of a JSON value. */
+mlc_status mlci_machine_open_text(mlci_machine *m, mlci_schema *s, mlci_rx language,
+                                  mlc_error *err);
 void       mlci_machine_close(mlci_machine *m);
 size_t     mlci_machine_bytes(const mlci_machine *m);
 

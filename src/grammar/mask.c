@@ -22,8 +22,9 @@ struct mask_step {
     mlci_bytes may;                    /* bytes that the state does not rule out       */
     uint8_t    text;                   /* MK_FREE, MK_NAME: inside of a text that no
                                           character changes; only its end is a step    */
-    uint32_t   place;                  /* there; or characters left                    */
-    const mlci_rx_steps *steps;        /* of a language                                */
+    uint32_t   place;                  /* in the bytes of a text (text_state.h)        */
+    uint32_t   left;                   /* characters of a language that may come       */
+    const mlci_rx_steps *steps;
 };
 
 /* bits, and tokens: first those that come to them, then those that do not. */
@@ -267,12 +268,14 @@ static void mk_walk_language(mlci_masks *k, mlci_rx language, uint32_t most, uin
     size_t depth = 0;
 
     p->steps = mlci_rx_all_steps(s, language);
-    p->place = most;
+    p->place = 0;
+    p->left = most;
     (void)mk_down(p, t, 0);
     while (s->status == MLC_OK) {
         struct mask_step *x = &p[depth];
-        uint32_t node;
-        uint8_t byte;
+        uint32_t node, place, left;
+        mlci_text_event e;
+        uint8_t byte, c;
         mlci_rx to;
 
         if (x->branch == x->end) {
@@ -283,14 +286,20 @@ static void mk_walk_language(mlci_masks *k, mlci_rx language, uint32_t most, uin
         byte = t->byte[x->branch];
         node = t->to[x->branch++];
         to = x->steps->next[x->steps->class_of[byte]];
-        if (to == MLCI_RX_NONE || byte < 0x20 || byte == '"' || byte == '\\'
-            || ((byte & 0xc0) != 0x80 && x->place == 0) || mlci_rx_dead(s, to, MLCI_TEXT_BUDGET))
+        place = x->place;
+        e = mlci_text_byte(&place, byte, false, &c);
+        if (to == MLCI_RX_NONE || (e != MLCI_TEXT_CHAR && e != MLCI_TEXT_REST)
+            || (e == MLCI_TEXT_CHAR && x->left == 0) || mlci_rx_dead(s, to, MLCI_TEXT_BUDGET))
+            continue;
+        left = x->left - (e == MLCI_TEXT_CHAR && x->left != UINT32_MAX);
+        if (!mlci_text_fits(s, to, left))
             continue;
         for (int32_t i = t->token[node]; i >= 0; i = t->same[i])
             bits[i / 32] |= (uint32_t)1 << (i % 32);
         if (!mk_down(x + 1, t, node))
             continue;
-        x[1].place = x->place - ((byte & 0xc0) != 0x80 && x->place != UINT32_MAX);
+        x[1].place = place;
+        x[1].left = left;
         x[1].steps = mlci_rx_all_steps(s, to);
         depth++;
     }
@@ -303,7 +312,7 @@ static const uint32_t *mk_language(mlci_masks *k, mlci_rx language, uint32_t mos
     uint64_t content[2];
     uint32_t *bits, i;
 
-    most = most > k->t->depth ? UINT32_MAX : most;
+    most = most > k->t->depth + MLCI_RX_FAR ? UINT32_MAX : most;
     i = mlci_map_get(&k->of_text, language, most);
     if (i != UINT32_MAX)
         return k->texts[i];

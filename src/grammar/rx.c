@@ -6,26 +6,10 @@
  * once; products lean to the right.  What recursion may go through is counted in each
  * node (`depth`), so that hostile expressions end with a limit and not with the stack.
  */
-#include "rx.h"
+#include "rx_node.h"
 #include "../base/utf8.h"
 
 #include <string.h>
-
-typedef enum rx_kind { RX_NONE, RX_EMPTY, RX_ALL, RX_SET, RX_CAT, RX_OR, RX_AND, RX_NOT,
-                       RX_REPEAT } rx_kind;
-
-struct rx_node {
-    uint8_t  kind;
-    bool     nullable, plain;    /* plain: no intersection or complement inside   */
-    bool     mark, ends;         /* a set with a mark in it; the end's is inside  */
-    uint16_t depth;
-    uint32_t a, b;               /* operands; SET: number of the set              */
-    uint32_t min, max;
-    uint64_t content[2];         /* of what it says, whatever the numbers         */
-    int8_t   dead;               /* 1: no text, -1: some, 0: not known            */
-    uint32_t map;                /* number of its classes plus one, 0: not known  */
-    const mlci_rx_steps *steps;  /* NULL: not computed yet                        */
-};
 
 /* Many states cut the bytes alike: their classes are kept once. */
 struct rx_map { uint64_t hash; uint32_t n; uint8_t class_of[256]; };
@@ -40,8 +24,6 @@ static mlci_rx rx_fail(mlci_rx_store *s)
     s->status = MLC_ENOMEM;
     return MLCI_RX_NONE;
 }
-
-static const struct rx_node *rx_at(const mlci_rx_store *s, mlci_rx a) { return &s->nodes[a]; }
 
 /* ---- nodes ---------------------------------------------------------------------------- */
 
@@ -686,69 +668,4 @@ bool mlci_rx_may_end(mlci_rx_store *s, mlci_rx state)
 void mlci_rx_content(const mlci_rx_store *s, mlci_rx a, uint64_t content[2])
 {
     memcpy(content, rx_at(s, a)->content, 2 * sizeof *content);
-}
-
-/* ---- emptiness ------------------------------------------------------------------------ */
-
-/* States that can be reached from one, in order of their discovery. */
-typedef struct rx_search {
-    mlci_rx *states;          /* [cap]                                            */
-    uint32_t n, cap;
-    uint8_t *seen;            /* bits, by number                                  */
-    size_t   seen_bytes;
-} rx_search;
-
-static bool rx_visit(mlci_rx_store *s, rx_search *v, mlci_rx a)
-{
-    void *seen = v->seen;
-
-    if (!mlci_grow(s->arena.ctx, &seen, &v->seen_bytes, a / 8 + 1, 1))
-        return false;
-    v->seen = seen;
-    if ((v->seen[a / 8] >> (a % 8) & 1) != 0)
-        return true;
-    if (v->n == v->cap)
-        return false;
-    v->seen[a / 8] |= (uint8_t)(1 << (a % 8));
-    v->states[v->n++] = a;
-    return true;
-}
-
-/* 1: none of them accepts and there are no more; -1: one does; 0: not settled. */
-static int8_t rx_explore(mlci_rx_store *s, rx_search *v, mlci_rx a)
-{
-    if (!rx_visit(s, v, a))
-        return 0;
-    for (uint32_t i = 0; i < v->n; i++) {
-        const mlci_rx_steps *steps;
-
-        if (rx_at(s, v->states[i])->nullable || rx_at(s, v->states[i])->dead < 0)
-            return -1;
-        steps = mlci_rx_all_steps(s, v->states[i]);
-        if (steps == NULL)
-            return 0;
-        for (uint32_t k = 0; k < steps->n; k++)
-            if (rx_at(s, steps->next[k])->dead != 1 && !rx_visit(s, v, steps->next[k]))
-                return 0;
-    }
-    return 1;
-}
-
-bool mlci_rx_dead(mlci_rx_store *s, mlci_rx a, uint32_t budget)
-{
-    mlc_context *ctx = s->arena.ctx;
-    rx_search v = { .cap = budget };
-    int8_t found;
-
-    if (rx_at(s, a)->dead != 0 || s->status != MLC_OK)
-        return rx_at(s, a)->dead > 0;
-    v.states = mlci_new(ctx, budget, sizeof *v.states);
-    found = v.states != NULL ? rx_explore(s, &v, a) : 0;
-    for (uint32_t i = 0; i < v.n && found == 1; i++)
-        s->nodes[v.states[i]].dead = 1;
-    if (found != 1)                     /* what was not settled is not asked again */
-        s->nodes[a].dead = -1;
-    mlci_delete(ctx, v.seen, v.seen_bytes, 1);
-    mlci_delete(ctx, v.states, budget, sizeof *v.states);
-    return found == 1;
 }

@@ -93,6 +93,10 @@ const mlci_rx_steps *mlci_rx_all_steps(mlci_rx_store *s, mlci_rx a);
  * settle it.
  */
 bool mlci_rx_dead(mlci_rx_store *s, mlci_rx a, uint32_t budget);
+/* Characters (of UTF-8) after which the text may end at the earliest; MLCI_RX_FAR: that many
+ * or more, 0 where `budget` states did not settle it. */
+enum { MLCI_RX_FAR = 255 };
+uint32_t mlci_rx_shortest(mlci_rx_store *s, mlci_rx a, uint32_t budget);
 
 static inline bool mlci_bytes_has(const mlci_bytes *b, uint8_t byte)
 {

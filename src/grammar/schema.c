@@ -446,6 +446,10 @@ mlc_status mlci_schema_open(mlci_schema *s, mlc_context *ctx, const char *text, 
     mlci_arena_init(&json, ctx, limit);
     mlci_map_open(&s->name_of, ctx);
     c.status = mlci_json_parse(&json, text, n, &c.root, err);
+    if (c.status == MLC_EINVAL) {        /* a schema is a text like others */
+        (void)mlci_error_prefix(err, MLC_EFORMAT, "schema");
+        c.status = MLC_EFORMAT;
+    }
     if (c.status == MLC_OK
         && (!mlci_tuples_open(&s->tuples, ctx, &s->arena)
             || mlci_fx_open(&s->tuples) != MLCI_FX_TRUE

@@ -151,6 +151,11 @@ mlci_text_event mlci_text_byte(uint32_t *place, uint8_t byte, bool any_escape, u
 
 enum { TS_WORDS = MLCI_TEXT_WORDS, TS_MOST = 64 };
 
+bool mlci_text_fits(mlci_rx_store *s, mlci_rx language, uint32_t most)
+{
+    return most >= MLCI_RX_FAR || mlci_rx_shortest(s, language, MLCI_TEXT_BUDGET) <= most;
+}
+
 /* A conjunction's lengths apart from its languages. */
 static void ts_one(mlci_machine *m, mlci_fx a, uint32_t *w)
 {
@@ -175,7 +180,8 @@ static void ts_one(mlci_machine *m, mlci_fx a, uint32_t *w)
         w[2] = x.b < w[2] ? x.b : w[2];
     }
     w[0] = rest == MLCI_FX_TRUE ? MLCI_RX_ALL : mlci_judge_language(m, rest, false);
-    if (w[1] > w[2] || mlci_rx_dead(&m->s->rx, w[0], MLCI_TEXT_BUDGET))
+    if (w[1] > w[2] || mlci_rx_dead(&m->s->rx, w[0], MLCI_TEXT_BUDGET)
+        || !mlci_text_fits(&m->s->rx, w[0], w[2]))
         w[0] = MLCI_RX_NONE;
 }
 
@@ -219,6 +225,8 @@ static bool ts_take(mlci_machine *m, uint32_t *w, uint32_t n, uint8_t c, bool fi
             w[i + 1] -= w[i + 1] > 0;
             w[i + 2] -= w[i + 2] > 0 && w[i + 2] != UINT32_MAX;
         }
+        if (w[i] > MLCI_RX_ALL && !mlci_text_fits(&m->s->rx, w[i], w[i + 2]))
+            w[i] = MLCI_RX_NONE;
         any |= w[i] != MLCI_RX_NONE;
     }
     return any;

@@ -30,6 +30,8 @@ bool mlci_text_escape(uint32_t place, uint32_t i, uint8_t *c);
 /* A list of texts, one for each formula: language, least, most length. */
 enum { MLCI_TEXT_WORDS = 3 };
 uint32_t mlci_texts_of(mlci_machine *m, uint32_t vec);       /* 0: none is possible */
+/* Can a text of the language still end within so many characters? */
+bool mlci_text_fits(mlci_rx_store *s, mlci_rx language, uint32_t most);
 enum { MLCI_TEXTS_ON = -1, MLCI_TEXTS_DEAD = -2 };
 /* ON, DEAD, or which of them has ended. */
 int32_t mlci_texts_step(mlci_machine *m, uint32_t *texts, uint32_t *place, uint8_t byte);

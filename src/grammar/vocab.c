@@ -200,27 +200,3 @@ size_t mlci_vocab_bytes(const mlci_vocab *v)
 {
     return v->cap_nodes * sizeof *v->nodes + v->n_tokens * sizeof *v->same;
 }
-
-/* ---- masks ---------------------------------------------------------------------------- */
-
-mlc_status mlci_vocab_mask(const mlci_vocab *v, mlci_rx_store *s, mlci_rx state, uint32_t budget,
-                           const mlci_rx_steps **path, uint32_t *mask)
-{
-    memset(mask, 0, mlci_vocab_words(v) * sizeof *mask);
-    path[0] = mlci_rx_all_steps(s, state);
-    for (uint32_t i = 0; i < v->n_nodes && s->status == MLC_OK;) {
-        const mlci_vocab_node *n = &v->nodes[i];
-        const mlci_rx_steps *from = path[n->depth - 1];
-        mlci_rx to = from->next[from->class_of[n->byte]];
-
-        if (to == MLCI_RX_NONE || mlci_rx_dead(s, to, budget)) {
-            i = n->next;
-            continue;
-        }
-        for (int32_t t = n->token; t >= 0; t = v->same[t])
-            mask[t / 32] |= (uint32_t)1 << (t % 32);
-        if (n->next > ++i)                 /* something begins so */
-            path[n->depth] = mlci_rx_all_steps(s, to);
-    }
-    return s->status;
-}

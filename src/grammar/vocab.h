@@ -3,13 +3,12 @@
  * vocab.h - the tokens of a vocabulary as byte strings, in a tree by their bytes.
  *
  * The tree is written down in preorder: a node's subtree follows it, and `next` leads
- * behind it.  Going through all tokens with an automaton is one loop over the nodes, in
- * which a byte that cannot come skips everything that begins so.
+ * behind it.
  */
 #ifndef MLCI_VOCAB_H
 #define MLCI_VOCAB_H
 
-#include "rx.h"
+#include "../base/base.h"
 
 typedef struct mlci_vocab_node {
     uint32_t next;                /* the first node behind the subtree                  */
@@ -26,7 +25,7 @@ typedef struct mlci_vocab {
     uint32_t         depth;       /* of the deepest node                                */
 } mlci_vocab;
 
-/* Bytes of a token; those without any (special ones) are never allowed by a mask. */
+/* Bytes of a token; those without any (special ones) are not in the tree. */
 typedef struct mlci_vocab_token { const char *p; size_t n; } mlci_vocab_token;
 
 enum { MLCI_TOKEN_BYTES = 60000 };       /* most that a token may have                  */
@@ -37,17 +36,5 @@ mlc_status mlci_vocab_open(mlci_vocab *v, mlc_context *ctx, const mlci_vocab_tok
                            uint32_t n_tokens, mlc_error *err);
 void       mlci_vocab_close(mlci_vocab *v);
 size_t     mlci_vocab_bytes(const mlci_vocab *v);
-
-/* Words of 32 tokens, bit i of word w for token 32 w + i. */
-static inline uint32_t mlci_vocab_words(const mlci_vocab *v) { return (v->n_tokens + 31) / 32; }
-
-/*
- * Which tokens may come in a state: those after whose bytes something of the language
- * can still follow.  mask [mlci_vocab_words], path [depth + 1]: room for the walk.
- * budget: of mlci_rx_dead, for each state that is met the first time.
- * Errors: MLC_ENOMEM at the store's limit.
- */
-mlc_status mlci_vocab_mask(const mlci_vocab *v, mlci_rx_store *s, mlci_rx state, uint32_t budget,
-                           const mlci_rx_steps **path, uint32_t *mask);
 
 #endif

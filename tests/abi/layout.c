@@ -95,6 +95,11 @@ int main(void)
     AT(mlc_engine_options, kv_tokens);
     AT(mlc_engine_options, kv_type);
     AT(mlc_engine_options, max_queued);
+    SIZE(mlc_grammar_options);
+    AT(mlc_grammar_options, struct_size);
+    AT(mlc_grammar_options, kind);
+    AT(mlc_grammar_options, flags);
+    AT(mlc_grammar_options, limit);
     SIZE(mlc_event);
     AT(mlc_event, struct_size);
     AT(mlc_event, kind);

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_matcher.c - masks are exact: each token's bit is what its bytes say; going back,
+ * forks, ends, forced bytes; bad arguments.
+ */
+#include "golden.h"
+#include "../src/base/base.h"
+
+static mlc_context *ctx;
+
+typedef struct words {
+    uint32_t  n;
+    char     *bytes;
+    uint32_t *offsets;
+    mlc_vocab *v;
+} words;
+
+/* Single bytes, pieces that JSON is made of, and random ones of them. */
+static words make(uint32_t n, uint64_t seed)
+{
+    static const char *const pieces[] = {
+        "\"", "\":", "\", \"", "{\"", "\"}", "\"]", "[\"", ", ", ",", ": ", "}", "]", "}]", "],",
+            "{", "[", " ",
+        "\n", "  ", "\t\n ", " \"", "a", "b", "ab", "abc", "name",
+            "\\", "\\\"", "\\n", "\\u00", "e4", "d83d",
+        "\xc3", "\xa4", "\xc3\xa4", "\xf0\x9f", "0", "1", "12", "123", ".5", "-", "e", "E+",
+            "true", "false", "null",
+        "tr", "ue", "\"a\":", "\"b\": \"", "x\", \"y", "10", "00", "-1", "5,", "1]",
+            "\"a\",\"a\"", "1,1",
+    };
+    words w = { n, malloc((size_t)n * 40), calloc(n + 1, sizeof *w.offsets), NULL };
+    int32_t end = (int32_t)n - 1;
+    uint32_t at = 0;
+
+    for (uint32_t i = 0; i + 1 < n; i++) {
+        uint32_t parts = i < 256 ? 0 : 1 + t_below(&seed, 3);
+
+        w.offsets[i] = at;
+        if (i < 256)
+            w.bytes[at++] = (char)i;
+        while (parts-- > 0) {
+            const char *p = pieces[t_below(&seed, sizeof pieces / sizeof *pieces)];
+
+            memcpy(w.bytes + at, p, strlen(p));
+            at += (uint32_t)strlen(p);
+        }
+    }
+    w.offsets[n - 1] = w.offsets[n] = at;
+    T_CHECK(mlc_vocab_open(ctx, w.bytes, w.offsets, n, &end, 1, &w.v, NULL) == MLC_OK, "vocab");
+    return w;
+}
+
+static void release(words *w)
+{
+    mlc_vocab_close(w->v);
+    free(w->bytes);
+    free(w->offsets);
+}
+
+/* Each bit against the token's bytes, by a fork. */
+static uint32_t check_mask(const words *w, mlc_matcher *m)
+{
+    uint32_t *mask = malloc(mlc_vocab_words(w->v) * sizeof *mask), wrong = 0, allowed = 0;
+
+    memset(mask, 0xff, mlc_vocab_words(w->v) * sizeof *mask);
+    T_CHECK(mlc_matcher_mask(m, mask) == MLC_OK, "mask");
+    for (uint32_t i = 0; i < w->n; i++) {
+        const uint32_t from = w->offsets[i], k = w->offsets[i + 1] - from;
+        const bool bit = (mask[i / 32] >> (i % 32) & 1) != 0;
+        bool want;
+
+        if (i + 1 == w->n) {
+            want = mlc_matcher_may_end(m);
+        } else {
+            want = k > 0 && mlc_matcher_accept_bytes(m, w->bytes + from, k, NULL) == MLC_OK;
+            if (want)
+                T_CHECK(mlc_matcher_rollback(m, 1) == MLC_OK, "back");
+        }
+        if (bit != want && wrong++ < 3)
+            T_CHECK(bit == want, "token %u \"%.*s\": bit %d", i, (int)k, w->bytes + from, bit);
+        allowed += bit;
+    }
+    for (uint32_t i = w->n; i < 32 * mlc_vocab_words(w->v); i++)
+        wrong += (mask[i / 32] >> (i % 32) & 1) != 0;
+    T_CHECK(wrong == 0, "%u of %u bits", wrong, w->n);
+    free(mask);
+    return allowed;
+}
+
+/* A random token of those that may come; shorter ones more often. */
+static int32_t choose(const words *w, const uint32_t *mask, uint64_t *seed)
+{
+    int32_t found = -1;
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < w->n; i++)
+        if ((mask[i / 32] >> (i % 32) & 1) != 0 && t_below(seed, ++n) == 0)
+            found = (int32_t)i;
+    return found;
+}
+
+static const char *const schemas[] = {
+    "true",
+    "{\"type\":\"object\",\"properties\":{\"name\":{\"type\":\"string\"},"
+    "\"a\":{\"type\":\"integer\"},"
+    "\"ab\":{\"enum\":[\"a\",\"abc\",1]}},\"required\":[\"a\"],\"additionalProperties\":false}",
+    "{\"properties\":{\"a\":{\"type\":\"integer\"},\"ab\":{\"type\":\"null\"}}}",
+    "{\"type\":\"object\",\"additionalProperties\":{\"type\":\"string\",\"maxLength\":3}}",
+    "{\"type\":\"string\",\"minLength\":2,\"maxLength\":5}",
+    "{\"type\":\"string\",\"minLength\":1}",
+    "{\"type\":\"string\",\"pattern\":\"^[ab]+(\\\\.|\\\"|\xc3\xa4)*$\"}",
+    "{\"type\":\"string\",\"pattern\":\"b\",\"maxLength\":4}",
+    "{\"type\":\"array\",\"items\":{\"type\":\"integer\",\"minimum\":-3,\"maximum\":120}}",
+    "{\"type\":\"array\",\"items\":{\"type\":\"string\",\"maxLength\":1},\"uniqueItems\":true}",
+    "{\"type\":\"array\",\"items\":{\"enum\":[1,12,\"a\"]},\"uniqueItems\":true,\"minItems\":1}",
+    "{\"type\":\"number\",\"multipleOf\":3}",
+    "{\"patternProperties\":{\"^a\":{\"type\":\"boolean\"}},"
+    "\"additionalProperties\":{\"type\":\"null\"},"
+    "\"properties\":{\"ab\":{}},\"type\":\"object\"}",
+    "{\"anyOf\":[{\"properties\":{\"a\":{\"const\":1}},\"required\":[\"a\"]},"
+    "{\"properties\":{\"a\":{\"type\":\"string\",\"pattern\":\"^b\"}},\"minProperties\":2}]}",
+    "{\"oneOf\":[{\"type\":\"string\",\"pattern\":\"a\"},"
+    "{\"type\":\"string\",\"maxLength\":2},{\"type\":\"null\"}]}",
+    "{\"type\":\"object\",\"not\":{\"required\":[\"a\"]},\"maxProperties\":2}",
+    "{\"$ref\":\"#/$defs/t\",\"$defs\":{\"t\":"
+    "{\"type\":\"array\",\"items\":{\"$ref\":\"#/$defs/t\"},\"maxItems\":3}}}",
+    "{\"type\":\"object\",\"propertyNames\":{\"pattern\":\"^[ab]*$\"},\"minProperties\":1}",
+};
+
+enum { N_SCHEMAS = sizeof schemas / sizeof *schemas };
+
+static mlc_grammar *compile(const words *w, const char *text, uint32_t kind)
+{
+    mlc_grammar_options o;
+    mlc_error err = { 0 };
+    mlc_grammar *g;
+
+    mlc_grammar_options_init(&o);
+    o.kind = kind;
+    (void)mlc_grammar_open(w->v, text, strlen(text), &o, &g, &err);
+    T_CHECK(g != NULL, "%s: %s", text, err.text);
+    return g;
+}
+
+/* A random walk; at each place the mask, by this matcher, by a fork, and by one that took
+ * a way round and came back. */
+static uint32_t walk(const words *w, mlc_grammar *g, uint32_t steps, bool unlike, uint64_t *seed)
+{
+    uint32_t *mask = malloc(mlc_vocab_words(w->v) * sizeof *mask),
+        *again = malloc(mlc_vocab_words(w->v) * sizeof *mask);
+    const size_t bytes = mlc_vocab_words(w->v) * sizeof *mask;
+    uint32_t pairs = 0;
+    mlc_matcher *m, *f;
+
+    T_CHECK(mlc_matcher_open(g, &m, NULL) == MLC_OK, "open");
+    for (uint32_t i = 0; i < steps; i++, pairs++) {
+        int32_t token, other;
+
+        /* that unlike items are used up is found out late (docs/GRAMMAR.md) */
+        T_CHECK(check_mask(w, m) > 0 || unlike, "nothing may come");
+        T_CHECK(mlc_matcher_mask(m, mask) == MLC_OK, "mask");
+        token = choose(w, mask, seed);
+        other = choose(w, mask, seed);
+        if (token < 0)
+            break;
+        T_CHECK(mlc_matcher_fork(m, &f, NULL) == MLC_OK, "fork");
+        T_CHECK(mlc_matcher_accept(f, other) == MLC_OK && mlc_matcher_accept(m, token) == MLC_OK,
+            "accept");
+        T_CHECK(mlc_matcher_mask(f, again) == MLC_OK, "mask of the fork");
+        T_CHECK(mlc_matcher_rollback(f, 1) == MLC_OK && mlc_matcher_mask(f, again) == MLC_OK
+                && memcmp(mask, again, bytes) == 0, "back at the same place");
+        mlc_matcher_close(f);
+        if ((uint32_t)token + 1 == w->n) {
+            T_CHECK(mlc_matcher_accept(m, 0) == MLC_ECLOSED && mlc_matcher_mask(m, again) == MLC_OK
+                    && choose(w, again, seed) < 0, "after the end");
+            break;
+        }
+    }
+    mlc_matcher_close(m);
+    free(mask);
+    free(again);
+    return pairs;
+}
+
+static void test_walks(const words *w)
+{
+    uint64_t seed = t_seed;
+    uint32_t pairs = 0;
+
+    for (int i = 0; i < N_SCHEMAS; i++) {
+        mlc_grammar *g;
+
+        T_CASE("masks of %.60s", schemas[i]);
+        g = compile(w, schemas[i], MLC_GRAMMAR_JSON_SCHEMA);
+        for (int k = 0; k < 24 && g != NULL; k++)
+            pairs += walk(w, g, 14, strstr(schemas[i], "unique") != NULL, &seed);
+        mlc_grammar_close(g);
+    }
+    T_CASE("regular expressions");
+    for (int i = 0; i < 4; i++) {
+        static const char *const patterns[] = { "^[a-c]+\"?$", "^(?!ab)[^1]*$", "a{2,5}", "^$" };
+        mlc_grammar *g = compile(w, patterns[i], MLC_GRAMMAR_REGEX);
+
+        for (int k = 0; k < 5 && g != NULL; k++)
+            pairs += walk(w, g, 10, false, &seed);
+        mlc_grammar_close(g);
+    }
+    T_CASE("pairs of grammar and prefix");
+    T_CHECK(pairs >= 2000, "%u", pairs);
+}
+
+static void test_forced(const words *w)
+{
+    static const char schema[] = "{\"type\":\"object\",\"properties\":{\"abc\":{\"const\":true}},"
+                                 "\"required\":[\"abc\"],\"additionalProperties\":false}";
+    mlc_grammar *g = compile(w, schema, MLC_GRAMMAR_JSON_SCHEMA);
+    char buf[64];
+    mlc_matcher *m;
+    size_t n;
+
+    T_CASE("forced bytes");
+    T_CHECK(mlc_matcher_open(g, &m, NULL) == MLC_OK, "open");
+    T_CHECK(mlc_matcher_forced(m, buf, sizeof buf, &n) == MLC_OK && n == 0, "spaces may come");
+    T_CHECK(mlc_matcher_accept_bytes(m, "{\"", 2, NULL) == MLC_OK, "begin");
+    T_CHECK(mlc_matcher_forced(m, buf, sizeof buf, &n) == MLC_OK && n == 4
+            && memcmp(buf, "abc\"", 4) == 0, "%zu \"%.*s\"", n, (int)n, buf);
+    T_CHECK(mlc_matcher_accept_bytes(m, "abc\":t", 6, NULL) == MLC_OK, "on");
+    T_CHECK(mlc_matcher_forced(m, buf, sizeof buf, &n) == MLC_OK && n == 3
+            && memcmp(buf, "rue", 3) == 0, "%zu \"%.*s\"", n, (int)n, buf);
+    T_CHECK(mlc_matcher_forced(m, buf, 2, &n) == MLC_OK && n == 2, "no more than fits");
+    T_CHECK(mlc_matcher_accept_bytes(m, "rug", 3, &n) == MLC_EFORMAT && n == 2, "%zu taken", n);
+    T_CHECK(mlc_matcher_accept_bytes(m, "rue}", 4, &n) == MLC_OK && mlc_matcher_may_end(m), "end");
+    mlc_matcher_close(m);
+    mlc_grammar_close(g);
+}
+
+static void test_arguments(const words *w)
+{
+    static const uint32_t falling[] = { 3, 2, 5 };
+    mlc_grammar *g = compile(w, "true", MLC_GRAMMAR_JSON_SCHEMA);
+    mlc_grammar_options o;
+    int32_t far = 1000000;
+    mlc_error err = { 0 };
+    mlc_grammar *none;
+    mlc_matcher *m;
+    mlc_vocab *v;
+
+    T_CASE("bad arguments");
+    T_CHECK(mlc_vocab_open(ctx, "abcde", falling, 2, NULL, 0, &v, &err) == MLC_EINVAL
+        && v == NULL, "offsets");
+    T_CHECK(mlc_vocab_open(ctx, w->bytes, w->offsets, w->n, &far, 1, &v, &err) == MLC_EINVAL,
+        "end");
+    T_CHECK(mlc_vocab_open(NULL, NULL, NULL, 0, NULL, 0, &v, NULL) == MLC_EINVAL, "NULL");
+    mlc_grammar_options_init(&o);
+    o.kind = 77;
+    T_CHECK(mlc_grammar_open(w->v, "true", 4, &o, &none, &err) == MLC_EINVAL && none == NULL,
+        "kind");
+    mlc_grammar_options_init(&o);
+    o.limit = 2000;
+    T_CHECK(mlc_grammar_open(w->v, schemas[1], strlen(schemas[1]), &o, &none,
+        &err) == MLC_ENOMEM, "limit");
+    T_CHECK(mlc_matcher_open(g, &m, NULL) == MLC_OK, "open");
+    T_CHECK(mlc_matcher_accept(m, -1) == MLC_EINVAL && mlc_matcher_accept(m,
+        (int32_t)w->n) == MLC_EINVAL, "token");
+    T_CHECK(mlc_matcher_accept(m, ']') == MLC_EFORMAT, "not now");
+    T_CHECK(mlc_matcher_rollback(m, 1) == MLC_EINVAL && mlc_matcher_rollback(m, 0) == MLC_OK,
+        "too far");
+    T_CHECK(mlc_matcher_mask(NULL, NULL) == MLC_EINVAL && mlc_matcher_may_end(NULL) == 0, "NULL");
+    mlc_grammar_close(g);            /* the matcher keeps it */
+    T_CHECK(mlc_matcher_accept(m, '[') == MLC_OK, "still there");
+    mlc_matcher_close(m);
+    mlc_matcher_close(NULL);
+    mlc_grammar_close(NULL);
+    mlc_vocab_close(NULL);
+}
+
+int main(void)
+{
+    words w;
+
+    t_begin();
+    mlc_context_open(NULL, &ctx, NULL);
+    T_CASE("vocabulary");
+    w = make(1200, t_seed);
+    test_walks(&w);
+    test_forced(&w);
+    test_arguments(&w);
+    release(&w);
+    mlc_context_close(ctx);
+    return t_done();
+}
