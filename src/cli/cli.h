@@ -21,6 +21,8 @@ typedef struct cli_options {
     bool        json, no_special, no_parse, raw, help;
     const char *prompt, *system, *text_file, *json_file, *ids;
     const char *pass, *passes;
+    const char *schema, *regex, *check, *mask_after;
+    bool        explain_grammar, no_format;
     int         ranks, rank;
     int         greedy, n_prompt, n_decode, depth, repeat;
     cJSON      *sampling;       /* members for the request                     */
@@ -92,5 +94,6 @@ int cli_info(const cli_options *o);
 int cli_devices(const cli_options *o);
 int cli_explain(const cli_options *o);
 int cli_ir(const cli_options *o);
+int cli_grammar(const cli_options *o);
 
 #endif
