@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-enum { RG_MAX_DEPTH = 200, RG_MAX_RANGES = 4096, RG_LAST = 0x10ffff };
+enum { RG_MAX_COUNTS = 10000, RG_MAX_DEPTH = 200, RG_MAX_RANGES = 4096, RG_LAST = 0x10ffff };
 
 typedef struct rg_range { uint32_t first, last; } rg_range;
 
@@ -410,7 +410,7 @@ static bool rg_counts(rg_parser *p, uint32_t *min, uint32_t *max)
 
 static mlci_rx rg_quantified(rg_parser *p, mlci_rx r)
 {
-    uint32_t min = 1, max = 1;
+    uint32_t min = 1, max = 1, inside;
 
     if (rg_take(p, "*"))
         min = 0, max = MLCI_RX_MANY;
@@ -425,7 +425,14 @@ static mlci_rx rg_quantified(rg_parser *p, mlci_rx r)
         (void)rg_fail(p, MLC_EFORMAT, "a repetition of at least more than at most");
     if (rg_is(p, "*") || rg_is(p, "+") || rg_is(p, "?"))
         (void)rg_fail(p, MLC_EFORMAT, "a repetition of a repetition");
-    return p->status == MLC_OK ? mlci_rx_repeat(p->s, r, min, max) : MLCI_RX_NONE;
+    if (p->status != MLC_OK)
+        return MLCI_RX_NONE;
+    inside = mlci_rx_counts(p->s, r);
+    r = mlci_rx_repeat(p->s, r, min, max);
+    /* what counts can make of each other are as many states */
+    if (inside > 1 && mlci_rx_counts(p->s, r) > RG_MAX_COUNTS)
+        (void)rg_fail(p, MLC_EUNSUPPORTED, "repetitions in repetitions, over 10000 in all");
+    return r;
 }
 
 static rg_term rg_one(rg_parser *p, bool outside)
@@ -485,10 +492,22 @@ static mlci_rx rg_sequence(rg_parser *p, bool outside)
 
 static mlci_rx rg_alternatives(rg_parser *p, bool outside)
 {
-    mlci_rx r = rg_sequence(p, outside);
+    mlci_rx *items = NULL, r = MLCI_RX_NONE;
+    size_t n = 0, cap = 0;
 
-    while (p->status == MLC_OK && rg_take(p, "|"))
-        r = mlci_rx_or(p->s, r, rg_sequence(p, outside));
+    do {
+        void *more = items;
+
+        if (!mlci_grow(p->s->arena.ctx, &more, &cap, n + 1, sizeof *items)) {
+            (void)rg_fail(p, MLC_ENOMEM, "out of memory");
+            break;
+        }
+        items = more;
+        items[n++] = rg_sequence(p, outside);
+    } while (p->status == MLC_OK && rg_take(p, "|"));
+    if (p->status == MLC_OK)
+        r = mlci_rx_or_all(p->s, items, n);
+    mlci_delete(p->s->arena.ctx, items, cap, sizeof *items);
     return r;
 }
 

@@ -100,6 +100,20 @@ static void rx_content(const mlci_rx_store *s, struct rx_node *n)
     }
 }
 
+static uint32_t rx_counts(const mlci_rx_store *s, const struct rx_node *n)
+{
+    uint64_t a = 1, b = 1, times = n->max == MLCI_RX_MANY ? n->min : n->max;
+
+    if (n->kind >= RX_CAT)
+        a = rx_at(s, n->a)->counts;
+    if (n->kind == RX_CAT || n->kind == RX_OR || n->kind == RX_AND)
+        b = rx_at(s, n->b)->counts;
+    if (n->kind == RX_REPEAT)
+        a *= times > 1 ? times : 1;
+    a = a > b ? a : b;
+    return a < UINT32_MAX ? (uint32_t)a : UINT32_MAX;
+}
+
 /* The node, found or new. */
 static mlci_rx rx_intern(mlci_rx_store *s, const struct rx_node *n)
 {
@@ -121,6 +135,7 @@ static mlci_rx rx_intern(mlci_rx_store *s, const struct rx_node *n)
     s->nodes = nodes;
     s->nodes[s->n_nodes] = *n;
     rx_content(s, &s->nodes[s->n_nodes]);
+    s->nodes[s->n_nodes].counts = rx_counts(s, n);
     s->table[h] = s->n_nodes;
     return s->n_nodes++;
 }
@@ -349,6 +364,18 @@ static mlci_rx rx_combine(mlci_rx_store *s, rx_kind kind, mlci_rx a, mlci_rx b)
 
 mlci_rx mlci_rx_or(mlci_rx_store *s, mlci_rx a, mlci_rx b)  { return rx_combine(s, RX_OR, a, b); }
 mlci_rx mlci_rx_and(mlci_rx_store *s, mlci_rx a, mlci_rx b) { return rx_combine(s, RX_AND, a, b); }
+
+mlci_rx mlci_rx_or_all(mlci_rx_store *s, mlci_rx *items, size_t n)
+{
+    if (n == 0)
+        return MLCI_RX_NONE;
+    for (; n > 1; n = (n + 1) / 2)       /* halves, so that few long lists are made */
+        for (size_t i = 0; i < n / 2; i++)
+            items[i] = mlci_rx_or(s, items[i], items[n - 1 - i]);
+    return items[0];
+}
+
+uint32_t mlci_rx_counts(const mlci_rx_store *s, mlci_rx a) { return rx_at(s, a)->counts; }
 
 mlci_rx mlci_rx_not(mlci_rx_store *s, mlci_rx a)
 {

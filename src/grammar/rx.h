@@ -63,6 +63,12 @@ mlci_rx mlci_rx_not(mlci_rx_store *s, mlci_rx a);
 /* min to max times a. */
 mlci_rx mlci_rx_repeat(mlci_rx_store *s, mlci_rx a, uint32_t min, uint32_t max);
 
+/* All of a list, which is changed. */
+mlci_rx mlci_rx_or_all(mlci_rx_store *s, mlci_rx *items, size_t n);
+/* The largest product of the counts of repetitions that lie in one another; those without
+ * an upper bound count as what they must be at least. */
+uint32_t mlci_rx_counts(const mlci_rx_store *s, mlci_rx a);
+
 /* ---- texts between marks ------------------------------------------------------------- */
 
 /* What may follow the mark of the beginning, which does not come again. */

@@ -18,6 +18,7 @@ struct rx_node {
     uint32_t a, b;               /* operands; SET: number of the set              */
     uint32_t min, max;
     uint64_t content[2];         /* of what it says, whatever the numbers         */
+    uint32_t counts;             /* product of repetitions inside one another     */
     uint16_t shortest;           /* plus one, 0: not known                        */
     int8_t   dead;               /* 1: no text, -1: some, 0: not known            */
     uint32_t map;                /* number of its classes plus one, 0: not known  */
