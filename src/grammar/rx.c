@@ -213,6 +213,7 @@ mlci_rx mlci_rx_text(mlci_rx_store *s, const char *text, size_t n)
 }
 
 static mlci_rx rx_derive(mlci_rx_store *s, mlci_rx a, uint8_t byte);
+static mlci_rx rx_derive_list(mlci_rx_store *s, rx_kind kind, mlci_rx a, uint8_t byte);
 
 static bool rx_is_end(const mlci_rx_store *s, mlci_rx a)
 {
@@ -492,10 +493,35 @@ static mlci_rx rx_derive(mlci_rx_store *s, mlci_rx a, uint8_t byte)
         return mlci_rx_cat(s, rx_derive(s, n.a, byte), r);
     default: break;
     }
-    r = rx_derive(s, n.a, byte);
-    for (a = n.b; rx_at(s, a)->kind == n.kind; a = rx_at(s, a)->b)
-        r = rx_combine(s, (rx_kind)n.kind, r, rx_derive(s, rx_at(s, a)->a, byte));
-    return rx_combine(s, (rx_kind)n.kind, r, rx_derive(s, a, byte));
+    return rx_derive_list(s, (rx_kind)n.kind, a, byte);
+}
+
+/* Members that cannot come are left out before lists are made of the others. */
+static mlci_rx rx_derive_list(mlci_rx_store *s, rx_kind kind, mlci_rx a, uint8_t byte)
+{
+    const mlci_rx zero = kind == RX_OR ? MLCI_RX_ALL : MLCI_RX_NONE;
+    const mlci_rx unit = kind == RX_OR ? MLCI_RX_NONE : MLCI_RX_ALL;
+    mlci_rx some[32], *items = some, r = unit;
+    uint32_t n = rx_count(s, kind, a), kept = 0;
+
+    if (n > 32)
+        items = mlci_new(s->arena.ctx, n, sizeof *items);
+    if (items == NULL)
+        return rx_fail(s);
+    for (uint32_t i = 0; i < n && r != zero; i++) {
+        r = rx_derive(s, i + 1 < n ? rx_at(s, a)->a : a, byte);
+        a = i + 1 < n ? rx_at(s, a)->b : a;
+        if (r != unit)
+            items[kept++] = r;
+    }
+    if (r != zero) {
+        r = kind == RX_OR ? mlci_rx_or_all(s, items, kept) : unit;
+        for (uint32_t i = kept; i-- > 0 && kind != RX_OR;)
+            r = rx_combine(s, kind, items[i], r);
+    }
+    if (items != some)
+        mlci_delete(s->arena.ctx, items, n, sizeof *items);
+    return r;
 }
 
 /* ---- classes: bytes that every step treats alike have one number ------------------------ */
@@ -632,16 +658,19 @@ static mlci_rx rx_without_list(mlci_rx_store *s, rx_cut *c, mlci_rx a)
     const rx_kind kind = (rx_kind)rx_at(s, a)->kind;
     const uint32_t n = rx_count(s, kind, a);
     mlci_rx *items = mlci_new(s->arena.ctx, n, sizeof *items), r;
+    bool same = true;
 
     if (items == NULL)
         return rx_fail(s);
     rx_gather(s, kind, a, items);
-    r = rx_without(s, c, items[n - 1]);
-    for (uint32_t i = n - 1; i-- > 0;) {
-        mlci_rx x = rx_without(s, c, items[i]);
-
-        r = kind == RX_CAT ? mlci_rx_cat(s, x, r) : rx_combine(s, kind, x, r);
+    for (uint32_t i = 0; i < n; i++) {
+        r = rx_without(s, c, items[i]);
+        same &= r == items[i];
+        items[i] = r;
     }
+    r = same ? a : kind == RX_OR ? mlci_rx_or_all(s, items, n) : items[n - 1];
+    for (uint32_t i = n - 1; i-- > 0 && !same && kind != RX_OR;)
+        r = kind == RX_CAT ? mlci_rx_cat(s, items[i], r) : rx_combine(s, kind, items[i], r);
     mlci_delete(s->arena.ctx, items, n, sizeof *items);
     return r;
 }
