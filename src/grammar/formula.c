@@ -269,3 +269,23 @@ mlci_fx mlci_fx_map(mlci_tuples *t, mlci_fx a, mlci_fx_fn *fn, void *user)
         mlci_delete(t->ctx, room, n, sizeof *room);
     return r;
 }
+
+bool mlci_fx_each(const mlci_tuples *t, mlci_fx a, mlci_fx_look *fn, void *user)
+{
+    const mlci_fx_kind kind = mlci_fx_kind_of(t, a);
+    const mlci_fx *items;
+    mlci_claim what;
+    uint32_t n;
+
+    if (kind == MLCI_FX_CONST)
+        return true;
+    if (kind == MLCI_FX_ATOM) {
+        what = mlci_fx_atom_of(t, a);
+        return fn(user, &what);
+    }
+    items = mlci_fx_items(t, a, &n);
+    for (uint32_t i = 0; i < n; i++)
+        if (!mlci_fx_each(t, items[i], fn, user))
+            return false;
+    return true;
+}

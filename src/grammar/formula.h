@@ -60,6 +60,10 @@ mlci_fx_kind mlci_fx_kind_of(const mlci_tuples *t, mlci_fx a);
 const mlci_fx *mlci_fx_items(const mlci_tuples *t, mlci_fx a, uint32_t *n);
 mlci_claim mlci_fx_atom_of(const mlci_tuples *t, mlci_fx a);
 
+/* Each atom, until fn says false. */
+typedef bool mlci_fx_look(void *user, const mlci_claim *what);
+bool mlci_fx_each(const mlci_tuples *t, mlci_fx a, mlci_fx_look *fn, void *user);
+
 /* The formula with each atom replaced by fn's formula for it. */
 typedef mlci_fx mlci_fx_fn(void *user, mlci_fx atom, const mlci_claim *what);
 mlci_fx mlci_fx_map(mlci_tuples *t, mlci_fx a, mlci_fx_fn *fn, void *user);

@@ -116,20 +116,20 @@ static mlci_fx ju_divide(void *user, mlci_fx atom, const mlci_claim *what)
     return what->kind == MLCI_AT_MULTIPLE && what->a == d->divisor ? d->divides : atom;
 }
 
-static mlci_fx ju_find_divisor(void *user, mlci_fx atom, const mlci_claim *what)
+static bool ju_find_divisor(void *user, const mlci_claim *what)
 {
     ju_divisor *d = user;
 
-    if (what->kind == MLCI_AT_MULTIPLE && d->first == UINT32_MAX)
+    if (what->kind == MLCI_AT_MULTIPLE)
         d->first = what->a;
-    return atom;
+    return what->kind != MLCI_AT_MULTIPLE;
 }
 
 uint32_t mlci_judge_divisor(mlci_machine *m, mlci_fx a)
 {
     ju_divisor d = { 0, false, UINT32_MAX };
 
-    (void)mlci_fx_map(ju_t(m), a, ju_find_divisor, &d);
+    (void)mlci_fx_each(ju_t(m), a, ju_find_divisor, &d);
     return d.first;
 }
 
@@ -142,19 +142,9 @@ mlci_fx mlci_judge_divided(mlci_machine *m, mlci_fx a, uint32_t divisor, bool di
 
 /* ---- what is mentioned ---------------------------------------------------------------- */
 
-static bool ju_mentions(const mlci_machine *m, mlci_fx a, mlci_claim_kind kind)
+static bool ju_other_kind(void *user, const mlci_claim *what)
 {
-    const mlci_fx_kind k = mlci_fx_kind_of(ju_t(m), a);
-    const mlci_fx *items;
-    uint32_t n;
-    bool r = false;
-
-    if (k == MLCI_FX_CONST || k == MLCI_FX_ATOM)
-        return k == MLCI_FX_ATOM && mlci_fx_atom_of(ju_t(m), a).kind == kind;
-    items = mlci_fx_items(ju_t(m), a, &n);
-    for (uint32_t i = 0; i < n && !r; i++)
-        r = ju_mentions(m, items[i], kind);
-    return r;
+    return what->kind != *(const mlci_claim_kind *)user;
 }
 
 bool mlci_judge_mentions(const mlci_machine *m, uint32_t vec, mlci_claim_kind kind)
@@ -163,7 +153,7 @@ bool mlci_judge_mentions(const mlci_machine *m, uint32_t vec, mlci_claim_kind ki
     const uint32_t *fx = mlci_tuple_at(ju_t(m), vec, &n);
 
     for (uint32_t i = 0; i < n; i++)
-        if (ju_mentions(m, fx[i], kind))
+        if (!mlci_fx_each(ju_t(m), fx[i], ju_other_kind, &kind))
             return true;
     return false;
 }
@@ -517,14 +507,13 @@ static mlci_fx ju_decide(void *user, mlci_fx atom, const mlci_claim *x)
          ? ju_after(e, x, e->holds) : atom;
 }
 
-static mlci_fx ju_find_open(void *user, mlci_fx atom, const mlci_claim *x)
+static bool ju_find_open(void *user, const mlci_claim *x)
 {
     ju_event *e = user;
 
-    if (e->open == MLCI_FX_TRUE && (x->kind == MLCI_AT_MEMBERS || x->kind == MLCI_AT_ITEMS
-                                    || x->kind == MLCI_AT_CONTAINS))
+    if (x->kind == MLCI_AT_MEMBERS || x->kind == MLCI_AT_ITEMS || x->kind == MLCI_AT_CONTAINS)
         e->open = ju_wants(e, x);
-    return atom;
+    return e->open == MLCI_FX_TRUE;
 }
 
 static mlci_fx ju_finish(void *user, mlci_fx atom, const mlci_claim *x)
@@ -603,13 +592,16 @@ static void ju_leaf(ju_event *e, ju_leaves *l, mlci_fx condition, uint32_t vec)
 
 static void ju_split(ju_event *e, ju_leaves *l, mlci_fx condition, uint32_t vec, uint32_t depth)
 {
-    uint32_t yes, no;
+    const uint32_t *fx;
+    uint32_t yes, no, n;
     mlci_fx value, both;
 
     if (vec == 0 || e->m->too_complex || condition == MLCI_FX_FALSE)
         return;
     e->open = MLCI_FX_TRUE;
-    (void)ju_map_vec(e->m, vec, ju_find_open, e);
+    fx = mlci_tuple_at(ju_t(e->m), vec, &n);
+    for (uint32_t i = 0; i < n && mlci_fx_each(ju_t(e->m), fx[i], ju_find_open, e); i++)
+        ;
     value = e->open;
     if (value <= MLCI_FX_TRUE) {
         ju_leaf(e, l, condition, vec);

@@ -196,7 +196,7 @@ static void ma_add_pattern(ma_names *x, mlci_rx pattern)
         x->patterns[x->n_patterns++] = pattern;
 }
 
-static mlci_fx ma_collect(void *user, mlci_fx atom, const mlci_claim *a)
+static bool ma_collect(void *user, const mlci_claim *a)
 {
     ma_names *x = user;
     const mlci_members *t;
@@ -213,7 +213,7 @@ static mlci_fx ma_collect(void *user, mlci_fx atom, const mlci_claim *a)
         for (uint32_t i = 0; i < t->n_patterns; i++)
             ma_add_pattern(x, t->patterns[i]);
     }
-    return atom;
+    return true;
 }
 
 static int ma_compare(const mlci_schema *s, uint32_t a, uint32_t b)
@@ -250,7 +250,7 @@ static uint32_t ma_shape(mlci_machine *m, uint32_t vec)
     if (known != UINT32_MAX)
         return known;
     for (uint32_t i = 0; i < n; i++)
-        (void)mlci_fx_map(ma_t(m), fx[i], ma_collect, &x);
+        (void)mlci_fx_each(ma_t(m), fx[i], ma_collect, &x);
     s.names = mlci_arena_new(&m->s->arena, 2 * x.n + 1, sizeof *s.names);
     s.patterns = mlci_arena_new(&m->s->arena, x.n_patterns + 1, sizeof *s.patterns);
     if (s.names == NULL || s.patterns == NULL || m->too_complex
