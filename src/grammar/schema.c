@@ -437,6 +437,7 @@ mlc_status mlci_schema_open(mlci_schema *s, mlc_context *ctx, const char *text, 
                             const mlci_schema_options *o, size_t limit, mlc_error *err)
 {
     mlci_compiler c = { .s = s, .err = err, .format = o->format };
+    mlc_error why = { 0 };
     mlci_arena json;
 
     memset(s, 0, sizeof *s);
@@ -445,11 +446,10 @@ mlc_status mlci_schema_open(mlci_schema *s, mlc_context *ctx, const char *text, 
     mlci_arena_init(&c.arena, ctx, limit);
     mlci_arena_init(&json, ctx, limit);
     mlci_map_open(&s->name_of, ctx);
-    c.status = mlci_json_parse(&json, text, n, &c.root, err);
-    if (c.status == MLC_EINVAL) {        /* a schema is a text like others */
-        (void)mlci_error_prefix(err, MLC_EFORMAT, "schema");
-        c.status = MLC_EFORMAT;
-    }
+    c.status = mlci_json_parse(&json, text, n, &c.root, &why);
+    if (c.status != MLC_OK)              /* a schema is a text like others */
+        c.status = mlci_fail(err, c.status == MLC_EINVAL ? MLC_EFORMAT : c.status, 0,
+                             "schema: %s", why.text);
     if (c.status == MLC_OK
         && (!mlci_tuples_open(&s->tuples, ctx, &s->arena)
             || mlci_fx_open(&s->tuples) != MLCI_FX_TRUE
