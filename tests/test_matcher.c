@@ -205,6 +205,20 @@ static void test_walks(const words *w)
             pairs += walk(w, g, 10, false, &seed);
         mlc_grammar_close(g);
     }
+    T_CASE("rules");
+    for (int i = 0; i < 2; i++) {
+        static const char *const rules[] = {
+            "root ::= \"[\" (item (\", \" item)*)? \"]\"\nitem ::= [ab]+ | root |"
+              " \"\\\"\" [^\\\"]* \"\\\"\"",
+            "root ::= e\ne ::= e \"+\" t | t\nt ::= \"name\" | [0-9]+ (\".\" [0-9]+)? |"
+              " \"(\" e \")\"",
+        };
+        mlc_grammar *g = compile(w, rules[i], MLC_GRAMMAR_EBNF);
+
+        for (int k = 0; k < 12 && g != NULL; k++)
+            pairs += walk(w, g, 14, false, &seed);
+        mlc_grammar_close(g);
+    }
     T_CASE("pairs of grammar and prefix");
     T_CHECK(pairs >= 2000, "%u", pairs);
 }

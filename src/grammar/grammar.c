@@ -189,6 +189,12 @@ static mlc_status gr_compile(mlc_grammar *g, const char *text, size_t n,
         st = mlci_schema_open(&g->s, g->v->ctx, "true", 4, &so, limit, err);
         return st == MLC_OK ? gr_regex(g, text, n, err) : st;
     }
+    if (o->kind == MLC_GRAMMAR_EBNF || o->kind == MLC_GRAMMAR_LARK) {
+        st = mlci_schema_open(&g->s, g->v->ctx, "true", 4, &so, limit, err);
+        return st != MLC_OK ? st
+             : mlci_machine_open_cfg(&g->m, &g->s, text, n, o->kind == MLC_GRAMMAR_LARK
+                                     ? MLCI_CFG_LARK : MLCI_CFG_EBNF, err);
+    }
     if (o->kind != MLC_GRAMMAR_JSON_SCHEMA)
         return mlci_fail(err, MLC_EINVAL, 0, "grammar: unknown kind %u", o->kind);
     st = mlci_schema_open(&g->s, g->v->ctx, text, n, &so, limit, err);

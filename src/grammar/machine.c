@@ -620,6 +620,10 @@ static mlci_state ma_step(mlci_machine *m, mlci_state s, uint8_t byte)
         next = byte < MLCI_RX_BEGIN ? mlci_rx_step(&m->s->rx, f[1], byte) : MLCI_RX_NONE;
         return next != MLCI_RX_NONE && !mlci_rx_dead(&m->s->rx, next, MLCI_TEXT_BUDGET)
              ? MA_STATE(m, MA_TEXT, next, 0) : MLCI_DEAD;
+    case MA_CFG:
+        next = mlci_cfg_step(&m->cfg, f[1], byte);
+        m->too_complex |= next == UINT32_MAX;
+        return next != 0 && next != UINT32_MAX ? MA_STATE(m, MA_CFG, next, 0) : MLCI_DEAD;
     case MA_LITERAL:
         literal = mlci_literals[f[1]];
         if ((uint8_t)literal[f[2]] != byte)
@@ -668,6 +672,8 @@ bool mlci_machine_may_end(mlci_machine *m, mlci_state s)
         return false;
     if (f[0] == MA_TEXT)
         return mlci_rx_may_end(&m->s->rx, f[1]);
+    if (f[0] == MA_CFG)
+        return mlci_cfg_may_end(&m->cfg, f[1]);
     return f[0] == MA_END || (f[0] == MA_NUMBER && ma_at(m, f[2])[0] == MA_ROOT
                               && mlci_numbers_end(m, f[1]) >= 0);
 }
@@ -714,8 +720,25 @@ mlc_status mlci_machine_open_text(mlci_machine *m, mlci_schema *s, mlci_rx langu
     return ma_opened(m, !mlci_rx_dead(&s->rx, language, MLCI_TEXT_BUDGET), err);
 }
 
+mlc_status mlci_machine_open_cfg(mlci_machine *m, mlci_schema *s, const char *text, size_t n,
+                                 int notation, mlc_error *err)
+{
+    mlc_status st = ma_open(m, s, err);
+    uint32_t start;
+
+    if (st == MLC_OK)
+        st = mlci_cfg_open(&m->cfg, s->ctx, &s->rx, &s->tuples, text, n, notation, err);
+    if (st != MLC_OK)
+        return st;
+    start = mlci_cfg_start(&m->cfg);
+    m->too_complex = start == UINT32_MAX;
+    m->start = MA_STATE(m, MA_CFG, start, 0);
+    return ma_opened(m, start != 0, err);
+}
+
 void mlci_machine_close(mlci_machine *m)
 {
+    mlci_cfg_close(&m->cfg);
     mlci_map_close(&m->steps);
     mlci_map_close(&m->only);
     mlci_map_close(&m->memo);

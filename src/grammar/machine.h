@@ -17,6 +17,7 @@
 #ifndef MLCI_MACHINE_H
 #define MLCI_MACHINE_H
 
+#include "cfg.h"
 #include "schema.h"
 
 typedef uint32_t mlci_state;
@@ -31,6 +32,7 @@ typedef struct mlci_shape {
 
 typedef struct mlci_machine {
     mlci_schema *s;
+    mlci_cfg     cfg;                 /* of a context-free grammar                      */
     mlci_shape  *shapes;
     size_t       n_shapes, cap_shapes;
     mlci_map     steps;               /* state, byte: state                            */
@@ -51,6 +53,9 @@ mlc_status mlci_machine_open(mlci_machine *m, mlci_schema *s, mlc_error *err);
 /* One of a language of texts (with its end) instead of a JSON value. */
 mlc_status mlci_machine_open_text(mlci_machine *m, mlci_schema *s, mlci_rx language,
                                   mlc_error *err);
+/* A text of a context-free grammar; notation: of cfg.h. */
+mlc_status mlci_machine_open_cfg(mlci_machine *m, mlci_schema *s, const char *text, size_t n,
+                                 int notation, mlc_error *err);
 void       mlci_machine_close(mlci_machine *m);
 size_t     mlci_machine_bytes(const mlci_machine *m);
 

@@ -45,6 +45,7 @@ mlci_bytes mlci_machine_bytes_of(const mlci_machine *m, mlci_state s)
     case MA_ARRAY:  return mq_set(f[3] == MA_NEXT ? " \n\t\r,]"
                                                   : " \n\t\r\"-0123456789{[ntf]");
     case MA_LITERAL: return mq_set((char[]){ mlci_literals[f[1]][f[2]], 0 });
+    case MA_CFG:    return mlci_cfg_bytes_of(&m->cfg, f[1]);
     case MA_KEY:    return f[5] == 0 && f[4] == 0 ? mq_name_bytes(m, f) : all;
     default:        return all;
     }

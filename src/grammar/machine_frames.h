@@ -9,6 +9,7 @@
 
 /* Frames: kind, then
  *   TEXT     language                             all of the text, no JSON
+ *   CFG      state                                all of the text, by rules (cfg.h)
  *   ROOT     -                                    waits for the whole value
  *   END      -                                    it has come
  *   VALUE    wants                                spaces, then a value
@@ -23,7 +24,7 @@
  * and, last of all, the state below. */
 typedef enum ma_kind {
     MA_NOTHING, MA_ROOT, MA_END, MA_VALUE, MA_STRING, MA_NUMBER, MA_LITERAL, MA_OBJECT, MA_KEY,
-    MA_MEMBER, MA_ARRAY, MA_ITEM, MA_TEXT
+    MA_MEMBER, MA_ARRAY, MA_ITEM, MA_TEXT, MA_CFG
 } ma_kind;
 
 enum { MA_FIRST, MA_NEXT, MA_AFTER, MA_COLON, MA_READING };   /* phases */

@@ -28,6 +28,7 @@ typedef struct rg_parser {
     const char    *text;
     size_t         n, at;
     uint32_t       depth;
+    bool           whole;         /* no ^ and $                                   */
     mlc_status     status;
     mlc_error     *err;
 } rg_parser;
@@ -439,7 +440,9 @@ static rg_term rg_one(rg_parser *p, bool outside)
 {
     rg_term t = { MLCI_RX_NONE, false, false };
 
-    if (rg_take(p, "^"))
+    if (p->whole && (rg_is(p, "^") || rg_is(p, "$")))
+        (void)rg_fail(p, MLC_EUNSUPPORTED, "^ and $ are unsupported here");
+    else if (rg_take(p, "^"))
         t.rx = rg_mark(p, MLCI_RX_BEGIN);
     else if (rg_take(p, "$"))
         t.rx = rg_mark(p, MLCI_RX_END);
@@ -525,5 +528,18 @@ mlc_status mlci_regex_read(mlci_rx_store *s, const char *text, size_t n, mlci_rx
     if (p.status == MLC_OK && s->status != MLC_OK)
         (void)rg_fail(&p, MLC_ENOMEM, "the expression is too large");
     *out = r;
+    return p.status;
+}
+
+mlc_status mlci_regex_read_whole(mlci_rx_store *s, const char *text, size_t n, mlci_rx *out,
+                                 mlc_error *err)
+{
+    rg_parser p = { .s = s, .text = text, .n = n, .status = MLC_OK, .err = err, .whole = true };
+
+    *out = rg_alternatives(&p, false);
+    if (p.status == MLC_OK && p.at < n)
+        (void)rg_fail(&p, MLC_EFORMAT, "a closing parenthesis without a group");
+    if (p.status == MLC_OK && s->status != MLC_OK)
+        (void)rg_fail(&p, MLC_ENOMEM, "the expression is too large");
     return p.status;
 }

@@ -23,4 +23,11 @@
 mlc_status mlci_regex_read(mlci_rx_store *s, const char *text, size_t n, mlci_rx *out,
                            mlc_error *err);
 
+/*
+ * The language that the expression matches exactly, without marks: ^ and $ are refused.
+ * Otherwise as above.
+ */
+mlc_status mlci_regex_read_whole(mlci_rx_store *s, const char *text, size_t n, mlci_rx *out,
+                                 mlc_error *err);
+
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fuzz_schema.c - a schema, a NUL, then what a matcher is told: tokens to take, masks to
- * make, steps back.  A token that a mask allows is taken, one that it does not is not.
+ * fuzz_schema.c - a schema (or another grammar), a NUL, then what a matcher is told:
+ * tokens to take, masks to make, steps back.  A token that a mask allows is taken, one
+ * that it does not is not.
  */
 #include "fuzz.h"
 #include "../../src/base/utf8.h"
@@ -68,7 +69,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 
     mlc_grammar_options_init(&o);
     o.limit = (uint64_t)1 << 23;
-    o.kind = n_schema > 0 && bytes[0] == '^' ? MLC_GRAMMAR_REGEX : MLC_GRAMMAR_JSON_SCHEMA;
+    o.kind = n_schema == 0 ? MLC_GRAMMAR_JSON_SCHEMA : bytes[0] == '^' ? MLC_GRAMMAR_REGEX
+           : bytes[0] == 'r' ? MLC_GRAMMAR_EBNF : bytes[0] == 's' || bytes[0] == '%'
+           ? MLC_GRAMMAR_LARK : MLC_GRAMMAR_JSON_SCHEMA;
     st = mlc_grammar_open(vocab(), (const char *)bytes, n_schema, &o, &g, &err);
     FUZZ_CHECK((st == MLC_OK) == (g != NULL));
     FUZZ_CHECK(st == MLC_OK || (err.status == st && mlci_utf8_valid(err.text, strlen(err.text))));

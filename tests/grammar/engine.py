@@ -43,9 +43,10 @@ class MLC(Engine):
         return self._compile(json.dumps(schema), G.JSON_SCHEMA)
 
     def compile_kind(self, kind, text):
-        if kind != "regex":
+        kinds = {"regex": G.REGEX, "ebnf": G.EBNF, "lark": G.LARK}
+        if kind not in kinds:
             raise CompileError("not offered: " + kind)
-        return self._compile(text, G.REGEX)
+        return self._compile(text, kinds[kind])
 
     def start(self, compiled):
         return G.Matcher(compiled)

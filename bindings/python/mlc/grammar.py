@@ -15,7 +15,7 @@ import os
 
 import numpy as np
 
-JSON_SCHEMA, REGEX = 0, 1
+JSON_SCHEMA, REGEX, EBNF, LARK = 0, 1, 2, 3
 NO_FORMAT = 1
 _OK, _REFUSED, _ENDED = 0, -4, -9
 
@@ -83,7 +83,7 @@ class Vocab:
 
 
 class Grammar:
-    """A JSON Schema or a regular expression as text."""
+    """A JSON Schema, regular expression, EBNF or Lark grammar as text."""
 
     def __init__(self, vocab, text, kind=JSON_SCHEMA, flags=0, limit=0):
         self.vocab, self.handle = vocab, C.c_void_p()
