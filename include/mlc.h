@@ -952,7 +952,9 @@ enum {
     MLC_GRAMMAR_JSON_SCHEMA = 0, /* drafts 4 to 2020-12; "true" is any JSON    */
     MLC_GRAMMAR_REGEX       = 1, /* ECMA-262; the whole text, as between ^ and $ */
     MLC_GRAMMAR_EBNF        = 2, /* root ::= ...; as llama.cpp and XGrammar      */
-    MLC_GRAMMAR_LARK        = 3  /* start: ...; rules, terminals, %ignore        */
+    MLC_GRAMMAR_LARK        = 3, /* start: ...; rules, terminals, %ignore        */
+    MLC_GRAMMAR_TAGS        = 4  /* free text and tool calls: {"structures":
+                                    [{"begin", "schema", "end"}], "triggers": []} */
 };
 enum {
     MLC_GRAMMAR_NO_FORMAT = 1    /* JSON Schema's "format" is a remark only    */

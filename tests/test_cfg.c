@@ -74,6 +74,21 @@ static const struct { uint32_t kind; const char *grammar, *fit, *unfit; } cases[
     { MLC_GRAMMAR_LARK, "start: \"a\"~2 [\"b\"] \"c\"~1..3", "aac;aabccc", "ac;aab;aacccc" },
 };
 
+#define TAGS "{\"structures\":[{\"begin\":\"<f=add>\",\"schema\":{\"type\":\"object\"," \
+    "\"properties\":{\"a\":{\"type\":\"integer\"}},\"required\":[\"a\"]},\"end\":\"</f>\"}," \
+    "{\"begin\":\"<f=neg>\",\"schema\":{\"type\":\"number\"},\"end\":\"</f>\"}]," \
+    "\"triggers\":[\"<f=\"]"
+
+static const struct { const char *grammar, *fit, *unfit; } tags[] = {
+    { TAGS "}", ";hello <b> <f;<f=add>{\"a\":1}</f>;x<f=neg>-1.5</f>y<f=add> {\"a\": 2} </f>.;"
+      "<<f=neg>1</f>",
+      "<f=;<f=mul>;<f=add>{}</f>;<f=add>{\"a\":1}</g>;<f=neg>x</f>;<f=neg>1" },
+    { TAGS ",\"at_least_one\":true,\"stop_after_first\":true}", "<f=neg>1</f>;ab<f=neg>1</f>",
+      ";ab;<f=neg>1</f>x" },
+    { "{\"structures\":[{\"begin\":\"[A]\",\"schema\":{\"type\":\"integer\"},\"end\":\"\"}],"
+      "\"triggers\":[\"[A]\",\"xyz\"]}", "[A]12;[A]1 [A]2;[A[A]3;a[A]1 b", "[A];[A]x;xyz" },
+};
+
 static void check_list(mlc_grammar *g, const char *list, bool want)
 {
     for (const char *p = list;; p += strcspn(p, ";") + 1) {
@@ -106,6 +121,23 @@ static void test_cases(void)
     }
 }
 
+static void test_tags(void)
+{
+    for (size_t i = 0; i < sizeof tags / sizeof *tags; i++) {
+        mlc_error err = { 0 };
+        mlc_grammar *g;
+
+        T_CASE("tags %zu", i);
+        g = compile(MLC_GRAMMAR_TAGS, tags[i].grammar, &err);
+        T_CHECK(g != NULL, "%s", err.text);
+        if (g != NULL) {
+            check_list(g, tags[i].fit, true);
+            check_list(g, tags[i].unfit, false);
+        }
+        mlc_grammar_close(g);
+    }
+}
+
 static void test_refused(void)
 {
     static const struct {
@@ -128,6 +160,13 @@ static void test_refused(void)
             "empty" },
         { MLC_GRAMMAR_EBNF, "root ::= \"x\" root", MLC_EFORMAT, "unsatisfiable" },
         { MLC_GRAMMAR_EBNF, "root = \"x\"", MLC_EFORMAT, "::=" },
+        { MLC_GRAMMAR_TAGS, "{\"structures\":[]}", MLC_EFORMAT, "no lists" },
+        { MLC_GRAMMAR_TAGS, "{\"structures\":[{\"begin\":\"<\","
+          "\"end\":\"\",\"schema\":{\"type\":1}}],"
+          "\"triggers\":[\"<\"]}", MLC_EFORMAT, "structure 0: schema" },
+        { MLC_GRAMMAR_TAGS, "{\"structures\":[{\"begin\":\"<\","
+          "\"end\":\"\",\"schema\":true}],"
+          "\"triggers\":[\"(\"]}", MLC_EFORMAT, "no trigger" },
         { MLC_GRAMMAR_LARK, "start: /a$/", MLC_EUNSUPPORTED, "^ and $" },
         { MLC_GRAMMAR_LARK, "start: \"a\"\n%declare X\n", MLC_EUNSUPPORTED, "line 2" },
         { MLC_GRAMMAR_LARK, "rule: \"a\"", MLC_EFORMAT, "start" },
@@ -196,6 +235,7 @@ int main(void)
     if (mlc_vocab_open(ctx, all, offsets, 256, NULL, 0, &bytes, NULL) != MLC_OK)
         return 1;
     test_cases();
+    test_tags();
     test_refused();
     test_hostile();
     mlc_vocab_close(bytes);

@@ -219,6 +219,18 @@ static void test_walks(const words *w)
             pairs += walk(w, g, 14, false, &seed);
         mlc_grammar_close(g);
     }
+    T_CASE("tags");
+    {
+        mlc_grammar *g = compile(w, "{\"structures\":[{\"begin\":\"ab:\",\"schema\":{\"type\":"
+            "\"array\",\"items\":{\"enum\":[\"a\",1]},\"uniqueItems\":true},\"end\":\"}\"},"
+            "{\"begin\":\"abc\",\"schema\":{\"type\":\"integer\"},\"end\":\"\"}],"
+            "\"triggers\":[\"ab\"]}",
+            MLC_GRAMMAR_TAGS);
+
+        for (int k = 0; k < 30 && g != NULL; k++)
+            pairs += walk(w, g, 20, true, &seed);
+        mlc_grammar_close(g);
+    }
     T_CASE("pairs of grammar and prefix");
     T_CHECK(pairs >= 2000, "%u", pairs);
 }

@@ -192,7 +192,8 @@ static int gm_mask_after(mlc_grammar *g, const mlc_vocab *v, const gm_tokens *t,
 static int gm_run(const cli_options *o, mlc_context *ctx, gm_tokens *t, mlc_vocab **v,
                   mlc_grammar **g)
 {
-    const char *const file = o->schema != NULL ? o->schema : o->ebnf != NULL ? o->ebnf : o->lark;
+    const char *const file = o->schema != NULL ? o->schema : o->ebnf != NULL ? o->ebnf
+                           : o->lark != NULL ? o->lark : o->tag;
     mlc_grammar_options opts;
     char *text = NULL;
     mlc_status st;
@@ -200,8 +201,9 @@ static int gm_run(const cli_options *o, mlc_context *ctx, gm_tokens *t, mlc_voca
     double begin;
     size_t n = 0;
 
-    if ((o->schema != NULL) + (o->regex != NULL) + (o->ebnf != NULL) + (o->lark != NULL) != 1)
-        return cli_fail("mlc grammar wants one of --schema, --regex, --ebnf and --lark");
+    if ((o->schema != NULL) + (o->regex != NULL) + (o->ebnf != NULL) + (o->lark != NULL)
+            + (o->tag != NULL) != 1)
+        return cli_fail("mlc grammar wants one of --schema, --regex, --ebnf, --lark, --tag");
     if (gm_vocab(o, ctx, t, v) != 0)
         return 1;
     if (file != NULL) {
@@ -211,7 +213,8 @@ static int gm_run(const cli_options *o, mlc_context *ctx, gm_tokens *t, mlc_voca
     }
     mlc_grammar_options_init(&opts);
     opts.kind = o->regex != NULL ? MLC_GRAMMAR_REGEX : o->ebnf != NULL ? MLC_GRAMMAR_EBNF
-              : o->lark != NULL ? MLC_GRAMMAR_LARK : MLC_GRAMMAR_JSON_SCHEMA;
+              : o->lark != NULL ? MLC_GRAMMAR_LARK : o->tag != NULL ? MLC_GRAMMAR_TAGS
+              : MLC_GRAMMAR_JSON_SCHEMA;
     opts.flags = o->no_format ? MLC_GRAMMAR_NO_FORMAT : 0;
     begin = cli_seconds();
     st = mlc_grammar_open(*v, text != NULL ? text : o->regex, text != NULL ? n : strlen(o->regex),

@@ -35,7 +35,7 @@ static const cli_command ma_commands[] = {
       "help verbose pass device without ranks rank", cli_explain },
     { "grammar", "TOKENIZER --schema F | --regex R ...",
       "do texts fit a grammar; tokens that may come",
-      "help verbose schema regex ebnf lark check mask-after explain no-format", cli_grammar },
+      "help verbose schema regex ebnf lark tag check mask-after explain no-format", cli_grammar },
     { "ir", "FILE", "read a module; print it with types, or run a function on made-up inputs",
       "help verbose run sizes passes", cli_ir },
 };
@@ -88,6 +88,7 @@ static const ma_option ma_options[] = {
     OPT("regex", 0, MA_TEXT, regex, "R", "a regular expression (ECMA-262)"),
     OPT("ebnf", 0, MA_TEXT, ebnf, "FILE", "a grammar: root ::= ..."),
     OPT("lark", 0, MA_TEXT, lark, "FILE", "a grammar: start: ..."),
+    OPT("tag", 0, MA_TEXT, tag, "FILE", "free text with structural tags (docs/GRAMMAR.md)"),
     OPT("check", 0, MA_TEXT, check, "A,B", "do these files fit, and where not"),
     OPT("mask-after", 0, MA_TEXT, mask_after, "TEXT", "the tokens that may come then"),
     OPT("explain", 0, MA_FLAG, explain_grammar, NULL, "how long it took and what it weighs"),

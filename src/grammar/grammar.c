@@ -7,6 +7,7 @@
  */
 #include "mask.h"
 #include "regex.h"
+#include "tags.h"
 
 #include <string.h>
 
@@ -29,6 +30,7 @@ struct mlc_grammar {
     mlci_mutex   lock;
     mlci_schema  s;
     mlci_machine m;
+    mlci_tags    tags;            /* of structural tags                         */
     mlci_masks   k;
 };
 
@@ -147,6 +149,7 @@ static void gr_unref(mlc_grammar *g)
         return;
     mlci_masks_close(&g->k);
     mlci_machine_close(&g->m);
+    mlci_tags_close(&g->tags);
     mlci_schema_close(&g->s);
     mlci_os_mutex_reset(&g->lock);
     mlci_delete(v->ctx, g, 1, sizeof *g);
@@ -194,6 +197,12 @@ static mlc_status gr_compile(mlc_grammar *g, const char *text, size_t n,
         return st != MLC_OK ? st
              : mlci_machine_open_cfg(&g->m, &g->s, text, n, o->kind == MLC_GRAMMAR_LARK
                                      ? MLCI_CFG_LARK : MLCI_CFG_EBNF, err);
+    }
+    if (o->kind == MLC_GRAMMAR_TAGS) {
+        st = mlci_schema_open(&g->s, g->v->ctx, "true", 4, &so, limit, err);
+        if (st == MLC_OK)
+            st = mlci_tags_open(&g->tags, g->v->ctx, text, n, &so, limit, err);
+        return st == MLC_OK ? mlci_machine_open_tags(&g->m, &g->s, &g->tags, err) : st;
     }
     if (o->kind != MLC_GRAMMAR_JSON_SCHEMA)
         return mlci_fail(err, MLC_EINVAL, 0, "grammar: unknown kind %u", o->kind);
@@ -247,6 +256,7 @@ size_t mlc_grammar_bytes(const mlc_grammar *g)
         return 0;
     mlci_os_lock(&x->lock);
     n = sizeof *g + mlci_schema_bytes(&g->s) + mlci_machine_bytes(&g->m) + g->k.bytes;
+    n += g->tags.ctx != NULL ? mlci_tags_bytes(&g->tags) : 0;
     mlci_os_unlock(&x->lock);
     return n;
 }

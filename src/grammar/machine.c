@@ -6,6 +6,7 @@
  */
 #include "machine_frames.h"
 #include "number_state.h"
+#include "tags.h"
 #include "text_state.h"
 
 #include <stdlib.h>
@@ -600,9 +601,15 @@ static mlci_state ma_string_step(mlci_machine *m, const uint32_t *f, uint8_t byt
     return which == MLCI_TEXTS_ON ? MA_STATE(m, MA_STRING, texts, place, f[3]) : MLCI_DEAD;
 }
 
+static mlci_tag_place ma_place(const uint32_t *f)
+{
+    return (mlci_tag_place){ (mlci_tag_phase)f[1], f[2], f[3], f[4] };
+}
+
 static mlci_state ma_step(mlci_machine *m, mlci_state s, uint8_t byte)
 {
     const uint32_t *f = ma_at(m, s);
+    mlci_tag_place place;
     const char *literal;
     uint32_t numbers;
     mlci_state next;
@@ -624,6 +631,10 @@ static mlci_state ma_step(mlci_machine *m, mlci_state s, uint8_t byte)
         next = mlci_cfg_step(&m->cfg, f[1], byte);
         m->too_complex |= next == UINT32_MAX;
         return next != 0 && next != UINT32_MAX ? MA_STATE(m, MA_CFG, next, 0) : MLCI_DEAD;
+    case MA_TAGS:
+        place = mlci_tags_step(m->tags, m, ma_place(f), byte);
+        return place.phase == MLCI_TAG_DEAD ? MLCI_DEAD
+             : MA_STATE(m, MA_TAGS, place.phase, place.a, place.b, place.some, 0);
     case MA_LITERAL:
         literal = mlci_literals[f[1]];
         if ((uint8_t)literal[f[2]] != byte)
@@ -674,6 +685,8 @@ bool mlci_machine_may_end(mlci_machine *m, mlci_state s)
         return mlci_rx_may_end(&m->s->rx, f[1]);
     if (f[0] == MA_CFG)
         return mlci_cfg_may_end(&m->cfg, f[1]);
+    if (f[0] == MA_TAGS)
+        return mlci_tags_may_end(m->tags, ma_place(f));
     return f[0] == MA_END || (f[0] == MA_NUMBER && ma_at(m, f[2])[0] == MA_ROOT
                               && mlci_numbers_end(m, f[1]) >= 0);
 }
@@ -734,6 +747,18 @@ mlc_status mlci_machine_open_cfg(mlci_machine *m, mlci_schema *s, const char *te
     m->too_complex = start == UINT32_MAX;
     m->start = MA_STATE(m, MA_CFG, start, 0);
     return ma_opened(m, start != 0, err);
+}
+
+mlc_status mlci_machine_open_tags(mlci_machine *m, mlci_schema *s, mlci_tags *tags,
+                                  mlc_error *err)
+{
+    mlc_status st = ma_open(m, s, err);
+
+    if (st != MLC_OK)
+        return st;
+    m->tags = tags;
+    m->start = MA_STATE(m, MA_TAGS, MLCI_TAG_FREE, 0, 0, 0, 0);
+    return ma_opened(m, true, err);
 }
 
 void mlci_machine_close(mlci_machine *m)

@@ -33,6 +33,7 @@ typedef struct mlci_shape {
 typedef struct mlci_machine {
     mlci_schema *s;
     mlci_cfg     cfg;                 /* of a context-free grammar                      */
+    struct mlci_tags *tags;           /* of structural tags (tags.h); the caller's      */
     mlci_shape  *shapes;
     size_t       n_shapes, cap_shapes;
     mlci_map     steps;               /* state, byte: state                            */
@@ -56,6 +57,9 @@ mlc_status mlci_machine_open_text(mlci_machine *m, mlci_schema *s, mlci_rx langu
 /* A text of a context-free grammar; notation: of cfg.h. */
 mlc_status mlci_machine_open_cfg(mlci_machine *m, mlci_schema *s, const char *text, size_t n,
                                  int notation, mlc_error *err);
+/* Free text and tags, which stay the caller's. */
+mlc_status mlci_machine_open_tags(mlci_machine *m, mlci_schema *s, struct mlci_tags *tags,
+                                  mlc_error *err);
 void       mlci_machine_close(mlci_machine *m);
 size_t     mlci_machine_bytes(const mlci_machine *m);
 

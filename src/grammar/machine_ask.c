@@ -3,6 +3,7 @@
  * machine_ask.c - what can be told of a state without a step.
  */
 #include "machine_frames.h"
+#include "tags.h"
 #include "text_state.h"
 
 static mlci_bytes mq_set(const char *bytes)
@@ -30,6 +31,18 @@ static mlci_bytes mq_name_bytes(const mlci_machine *m, const uint32_t *f)
     return b;
 }
 
+static mlci_bytes mq_tags_bytes(const mlci_machine *m, const uint32_t *f)
+{
+    mlci_bytes b = { { UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX } };
+    const mlci_tag *x = &m->tags->tags[f[2]];
+
+    if (f[1] == MLCI_TAG_VALUE && x->end.n > 0) {
+        b = mlci_machine_bytes_of(&x->m, f[3]);
+        mlci_bytes_add(&b, (uint8_t)x->end.p[0], (uint8_t)x->end.p[0]);
+    }
+    return b;
+}
+
 mlci_bytes mlci_machine_bytes_of(const mlci_machine *m, mlci_state s)
 {
     const mlci_bytes all = { { UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX } };
@@ -46,6 +59,7 @@ mlci_bytes mlci_machine_bytes_of(const mlci_machine *m, mlci_state s)
                                                   : " \n\t\r\"-0123456789{[ntf]");
     case MA_LITERAL: return mq_set((char[]){ mlci_literals[f[1]][f[2]], 0 });
     case MA_CFG:    return mlci_cfg_bytes_of(&m->cfg, f[1]);
+    case MA_TAGS:   return mq_tags_bytes(m, f);
     case MA_KEY:    return f[5] == 0 && f[4] == 0 ? mq_name_bytes(m, f) : all;
     default:        return all;
     }

@@ -10,6 +10,7 @@
 /* Frames: kind, then
  *   TEXT     language                             all of the text, no JSON
  *   CFG      state                                all of the text, by rules (cfg.h)
+ *   TAGS     phase, two numbers, some tag         free text and tags (tags.h)
  *   ROOT     -                                    waits for the whole value
  *   END      -                                    it has come
  *   VALUE    wants                                spaces, then a value
@@ -24,7 +25,8 @@
  * and, last of all, the state below. */
 typedef enum ma_kind {
     MA_NOTHING, MA_ROOT, MA_END, MA_VALUE, MA_STRING, MA_NUMBER, MA_LITERAL, MA_OBJECT, MA_KEY,
-    MA_MEMBER, MA_ARRAY, MA_ITEM, MA_TEXT, MA_CFG
+    MA_MEMBER, MA_ARRAY, MA_ITEM, MA_TEXT, MA_CFG,
+    MA_TAGS
 } ma_kind;
 
 enum { MA_FIRST, MA_NEXT, MA_AFTER, MA_COLON, MA_READING };   /* phases */

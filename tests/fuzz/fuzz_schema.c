@@ -71,7 +71,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     o.limit = (uint64_t)1 << 23;
     o.kind = n_schema == 0 ? MLC_GRAMMAR_JSON_SCHEMA : bytes[0] == '^' ? MLC_GRAMMAR_REGEX
            : bytes[0] == 'r' ? MLC_GRAMMAR_EBNF : bytes[0] == 's' || bytes[0] == '%'
-           ? MLC_GRAMMAR_LARK : MLC_GRAMMAR_JSON_SCHEMA;
+           ? MLC_GRAMMAR_LARK : n_schema > 3 && memcmp(bytes, "{\"st", 4) == 0
+           ? MLC_GRAMMAR_TAGS : MLC_GRAMMAR_JSON_SCHEMA;
     st = mlc_grammar_open(vocab(), (const char *)bytes, n_schema, &o, &g, &err);
     FUZZ_CHECK((st == MLC_OK) == (g != NULL));
     FUZZ_CHECK(st == MLC_OK || (err.status == st && mlci_utf8_valid(err.text, strlen(err.text))));

@@ -15,7 +15,7 @@ import os
 
 import numpy as np
 
-JSON_SCHEMA, REGEX, EBNF, LARK = 0, 1, 2, 3
+JSON_SCHEMA, REGEX, EBNF, LARK, TAGS = 0, 1, 2, 3, 4
 NO_FORMAT = 1
 _OK, _REFUSED, _ENDED = 0, -4, -9
 
