@@ -329,14 +329,14 @@ static void test_sample(void)
 {
     tally t = { 0 };
 
-    T_CASE("875 real schemas");
+    T_CASE("real schemas");
     if (!run_folder(data_path("golden/grammar/schemas"), NULL, &t)) {
         t_skip("the sample of schemas is not here");
         return;
     }
-    T_CHECK(t.groups == 875 && t.refused <= 17, "%d of %d refused", t.refused, t.groups);
+    T_CHECK(t.groups >= 80 && t.refused * 50 <= t.groups, "%d of %d refused", t.refused, t.groups);
     T_CHECK(t.wrong_accepts == 0, "%d accepted that are invalid", t.wrong_accepts);
-    T_CHECK(t.wrong_refusals <= 2, "%d refused that are valid", t.wrong_refusals);
+    T_CHECK(t.wrong_refusals == 0, "%d refused that are valid", t.wrong_refusals);
 }
 
 /* ---- hostile schemas ---------------------------------------------------------------------- */

@@ -43,6 +43,8 @@ static gl_tree *gl_fail(gl_reader *r, mlc_status st, const char *at, const char 
 {
     size_t line = 1;
 
+    if ((uintptr_t)at < (uintptr_t)r->text || (uintptr_t)at > (uintptr_t)r->end)
+        at = r->p;                       /* a name or pattern that is not the text's */
     for (const char *p = r->text; p < at; p++)
         line += *p == '\n';
     if (r->status == MLC_OK)
@@ -312,7 +314,7 @@ static void gl_counts(gl_reader *r, bool lark, uint32_t *min, uint32_t *max)
 
     gl_skip(r, false);
     if (!gl_number(r, min))
-        ok = !lark && *r->p == ',';
+        ok = !lark && r->p < r->end && *r->p == ',';
     gl_skip(r, false);
     *max = *min;
     if (lark ? gl_take(r, "..") : gl_take(r, ",")) {
