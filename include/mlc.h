@@ -1052,6 +1052,21 @@ MLC_API mlc_status mlc_matcher_accept_bytes(mlc_matcher *m, const char *bytes,
                                             size_t n_bytes, size_t *taken);
 
 /*
+ * mlc_matcher_accept_many - go on by tokens up to the first that may not come, as
+ * drafts of a smaller model are checked.  taken: how many were taken.
+ * Errors: MLC_EINVAL, MLC_ENOMEM (taken counts those before).
+ * thread:handle alloc:yes block:no since:0
+ */
+MLC_API mlc_status mlc_matcher_accept_many(mlc_matcher *m, const int32_t *tokens,
+                                           size_t n, size_t *taken);
+
+/*
+ * mlc_matcher_allows - 1 if mlc_matcher_accept would take the token, else 0.
+ * thread:handle alloc:yes block:no since:0
+ */
+MLC_API int32_t mlc_matcher_allows(mlc_matcher *m, int32_t token);
+
+/*
  * mlc_matcher_rollback - take back the last n tokens.
  * Errors: MLC_EINVAL (there were not so many; nothing has changed).
  * thread:handle alloc:no block:no since:0
@@ -1063,6 +1078,21 @@ MLC_API mlc_status mlc_matcher_rollback(mlc_matcher *m, size_t n);
  * thread:handle alloc:yes block:no since:0
  */
 MLC_API int32_t mlc_matcher_may_end(mlc_matcher *m);
+
+/* Types of logits. */
+enum { MLC_LOGITS_F32 = 0, MLC_LOGITS_F16 = 1, MLC_LOGITS_BF16 = 2 };
+
+/*
+ * mlc_mask_apply - logits [n] of tokens that may not come become -infinity.
+ *
+ *   mask   of mlc_matcher_mask; n at most as many bits as it has.
+ *   type   MLC_LOGITS_*.
+ *
+ * Errors: MLC_EINVAL.
+ * thread:any alloc:no block:no since:0
+ */
+MLC_API mlc_status mlc_mask_apply(const uint32_t *mask, size_t n, int32_t type,
+                                  void *logits);
 
 /*
  * mlc_matcher_forced - the bytes that must come next, whatever the model says.

@@ -6,6 +6,8 @@
 #include "golden.h"
 #include "../src/base/base.h"
 
+#include <math.h>
+
 static mlc_context *ctx;
 
 typedef struct words {
@@ -260,6 +262,47 @@ static void test_forced(const words *w)
     mlc_grammar_close(g);
 }
 
+static void test_many(const words *w)
+{
+    static const int32_t tokens[] = { '[', '1', ',', ']', '1', ']' };
+    mlc_grammar *g = compile(w, "{\"type\":\"array\"}", MLC_GRAMMAR_JSON_SCHEMA);
+    uint32_t *mask = calloc(mlc_vocab_words(w->v), sizeof *mask), wrong = 0;
+    float *f = calloc(w->n, sizeof *f);
+    uint16_t *h = calloc(w->n, sizeof *h);
+    mlc_matcher *m;
+    size_t taken;
+
+    T_CASE("drafts, and logits");
+    T_CHECK(mlc_matcher_open(g, &m, NULL) == MLC_OK, "open");
+    T_CHECK(mlc_matcher_accept_many(m, tokens, 6, &taken) == MLC_OK && taken == 3, "%zu", taken);
+    T_CHECK(mlc_matcher_allows(m, '1') && !mlc_matcher_allows(m, ']'), "allows");
+    T_CHECK(mlc_matcher_allows(m, '1') && mlc_matcher_rollback(m, 3) == MLC_OK
+            && mlc_matcher_rollback(m, 1) == MLC_EINVAL, "asking takes nothing");
+    T_CHECK(mlc_matcher_mask(m, mask) == MLC_OK, "mask");
+    for (int type = MLC_LOGITS_F32; type <= MLC_LOGITS_BF16; type++) {
+        const uint16_t low = type == MLC_LOGITS_F16 ? 0xfc00 : 0xff80;
+
+        for (uint32_t i = 0; i < w->n; i++)
+            f[i] = 1.5f, h[i] = 0x3e00;
+        T_CHECK(mlc_mask_apply(mask, w->n, type, type == MLC_LOGITS_F32 ? (void *)f : h) == MLC_OK,
+                "apply");
+        for (uint32_t i = 0; i < w->n; i++) {
+            const bool may = (mask[i / 32] >> (i % 32) & 1) != 0;
+
+            wrong += type == MLC_LOGITS_F32 ? f[i] != (may ? 1.5f : -INFINITY)
+                                            : h[i] != (may ? 0x3e00 : low);
+        }
+    }
+    T_CHECK(wrong == 0, "%u logits", wrong);
+    T_CHECK(mlc_mask_apply(mask, 1, 3, f) == MLC_EINVAL, "an unknown type");
+    T_CHECK(mlc_mask_apply(NULL, 1, 0, f) == MLC_EINVAL, "NULL");
+    mlc_matcher_close(m);
+    mlc_grammar_close(g);
+    free(mask);
+    free(f);
+    free(h);
+}
+
 static void test_arguments(const words *w)
 {
     static const uint32_t falling[] = { 3, 2, 5 };
@@ -310,6 +353,7 @@ int main(void)
     w = make(1200, t_seed);
     test_walks(&w);
     test_forced(&w);
+    test_many(&w);
     test_arguments(&w);
     release(&w);
     mlc_context_close(ctx);

@@ -9,6 +9,7 @@
 #include "regex.h"
 #include "tags.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { GR_OPTIONS_V0 = sizeof(mlc_grammar_options), GR_LIMIT = 256 << 20 };
@@ -438,6 +439,47 @@ mlc_status mlc_matcher_accept(mlc_matcher *m, int32_t token)
         return MLC_EFORMAT;
     return mlc_matcher_accept_bytes(m, v->bytes + v->offsets[token],
                                     v->offsets[token + 1] - v->offsets[token], &taken);
+}
+
+mlc_status mlc_matcher_accept_many(mlc_matcher *m, const int32_t *tokens, size_t n,
+                                   size_t *taken)
+{
+    mlc_status st = MLC_OK;
+
+    if (m == NULL || taken == NULL || (tokens == NULL && n > 0))
+        return MLC_EINVAL;
+    for (*taken = 0; *taken < n && st == MLC_OK; *taken += st == MLC_OK)
+        st = mlc_matcher_accept(m, tokens[*taken]);
+    return st == MLC_ENOMEM ? st : MLC_OK;
+}
+
+int32_t mlc_matcher_allows(mlc_matcher *m, int32_t token)
+{
+    if (mlc_matcher_accept(m, token) != MLC_OK)
+        return 0;
+    m->n--;
+    return 1;
+}
+
+mlc_status mlc_mask_apply(const uint32_t *mask, size_t n, int32_t type, void *logits)
+{
+    const uint16_t half = type == MLC_LOGITS_F16 ? 0xfc00 : 0xff80;
+
+    if (mask == NULL || logits == NULL || type < MLC_LOGITS_F32 || type > MLC_LOGITS_BF16)
+        return MLC_EINVAL;
+    for (size_t i = 0; i < n; i++) {
+        if (i % 32 == 0 && mask[i / 32] == UINT32_MAX && n - i >= 32) {
+            i += 31;
+            continue;
+        }
+        if ((mask[i / 32] >> (i % 32) & 1) != 0)
+            continue;
+        if (type == MLC_LOGITS_F32)
+            ((float *)logits)[i] = -INFINITY;
+        else
+            ((uint16_t *)logits)[i] = half;
+    }
+    return MLC_OK;
 }
 
 mlc_status mlc_matcher_rollback(mlc_matcher *m, size_t n)
