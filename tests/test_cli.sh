@@ -84,6 +84,26 @@ json=$($mlc tokenize $tiny --json --text-file "$tmp/text")
 has tokenize '{"ids":[' "$json"
 ids=$(printf '%s' "$json" | sed 's/.*\[\(.*\)\].*/\1/')
 is "detokenize gives it back" "The quick brown fox" "$($mlc detokenize $tiny --ids "$ids")"
+
+# ---- grammar --------------------------------------------------------------------------
+echo '{"type":"object","properties":{"a":{"type":"integer"}},"required":["a"]}' > "$tmp/schema"
+echo '{"a": 1}' > "$tmp/fits"
+echo '{"a": 1.5}' > "$tmp/not"
+printf 'YQ== 0\nYg== 1\nYWI= 2\nMQ== 3\n' > "$tmp/ranks"      # a, b, ab, 1
+is "a text that fits" "$tmp/fits: fits" "$($mlc grammar $tiny --schema "$tmp/schema" --check "$tmp/fits")"
+has "a text that does not, and where" "does not fit at byte 8" \
+    "$($mlc grammar $tiny --schema "$tmp/schema" --check "$tmp/not" || true)"
+is "tokens that may come" "      1  b
+      3  1
+2 of 4 tokens" "$($mlc grammar "$tmp/ranks" --regex 'ab*1' --mask-after a)"
+echo 'root ::= "a" ("b" | root)' > "$tmp/rules"
+has "rules" "3 of 4 tokens" "$($mlc grammar "$tmp/ranks" --ebnf "$tmp/rules" --mask-after a)"
+no "no grammar" 1 $mlc grammar "$tmp/ranks"
+has "it says what it wants" "wants one of" "$(cat "$err")"
+echo '{"type":1}' > "$tmp/schema"
+no "a schema that is none" 1 $mlc grammar "$tmp/ranks" --schema "$tmp/schema"
+has "the place is named" '"#/type"' "$(cat "$err")"
+
 is "stdin as well" "$json" "$($mlc tokenize $tiny --json --text-file - < "$tmp/text")"
 no "ids that are none" 1 $mlc detokenize $tiny --ids 1,x
 no "an id out of range" 1 $mlc detokenize $tiny --ids 1,99999
