@@ -4,6 +4,7 @@
  *
  * A state is a list of numbers: the frame's kind, what it knows, the state below.
  */
+#include "judge.h"
 #include "machine_frames.h"
 #include "number_state.h"
 #include "tags.h"
@@ -312,7 +313,9 @@ static bool ma_allowed(mlci_machine *m, uint32_t vec, uint32_t shape, uint32_t s
     known = mlci_map_get(&m->memo, MA_ALLOWED + name, vec);
     if (known != UINT32_MAX)
         return known == 1;
-    return ma_remember(m, MA_ALLOWED + name, vec, ma_split(m, vec, shape, name, 0, &split)) == 1;
+    return ma_remember(m, MA_ALLOWED + name, vec,
+                       mlci_judge_plain(m, vec) ? mlci_judge_allows(m, vec, name)
+                                                : ma_split(m, vec, shape, name, 0, &split)) == 1;
 }
 
 /* Texts of other names: the first says which may come at all, one more for each pattern. */
@@ -775,6 +778,6 @@ void mlci_machine_close(mlci_machine *m)
 
 size_t mlci_machine_bytes(const mlci_machine *m)
 {
-    return (m->steps.cap + m->only.cap + m->memo.cap) * sizeof *m->steps.slots
-         + m->cap_shapes * sizeof *m->shapes + MLCI_NEAR * sizeof *m->near_;
+    return m->steps.bytes + m->only.bytes + m->memo.bytes + m->cap_shapes * sizeof *m->shapes
+         + MLCI_NEAR * sizeof *m->near_;
 }

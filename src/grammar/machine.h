@@ -105,31 +105,4 @@ mlci_bytes mlci_machine_names_of(const mlci_machine *m, mlci_state state);
 /* The same place in a name that is none of them. */
 mlci_state mlci_machine_other_name(mlci_machine *m, mlci_state state);
 
-/* ---- formulas on values (judge.c) ------------------------------------------------------- */
-
-/* The formula for values of one type (a bit). */
-mlci_fx mlci_judge_only(mlci_machine *m, mlci_fx a, uint32_t type);
-/* Is there a value that fits?  True where that was not settled. */
-bool mlci_judge_possible(mlci_machine *m, mlci_fx a);
-/* The language of texts, or of numbers, of a formula for them. */
-mlci_rx mlci_judge_language(mlci_machine *m, mlci_fx a, bool number);
-/* A divisor that it speaks of, UINT32_MAX: none; what is left when it divides or not. */
-uint32_t mlci_judge_divisor(mlci_machine *m, mlci_fx a);
-mlci_fx  mlci_judge_divided(mlci_machine *m, mlci_fx a, uint32_t divisor, bool divides);
-
-/* A member or an item comes: what is wanted of its value and, for each of these formulas,
- * what is wanted of the whole then.  Lists of formulas, and of lists; false: it cannot come. */
-typedef struct mlci_split { uint32_t wants, pending; } mlci_split;
-bool mlci_judge_member(mlci_machine *m, uint32_t vec, uint32_t name, uint64_t patterns,
-                       const mlci_shape *shape, mlci_split *out);
-bool mlci_judge_item(mlci_machine *m, uint32_t vec, mlci_split *out);
-/* The formula of an object or array that ends here is TRUE: its place; -1: none. */
-int32_t mlci_judge_close(mlci_machine *m, uint32_t vec);
-/* After an item that is equal to another. */
-uint32_t mlci_judge_repeated(mlci_machine *m, uint32_t vec);
-/* Does a formula of the list speak of this? */
-bool mlci_judge_mentions(const mlci_machine *m, uint32_t vec, mlci_claim_kind kind);
-/* No choice in it: members may come twice without harm. */
-bool mlci_judge_plain(const mlci_machine *m, uint32_t vec);
-
 #endif

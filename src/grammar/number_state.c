@@ -3,6 +3,7 @@
  * number_state.c - number_state.h.
  */
 #include "number_state.h"
+#include "judge.h"
 #include "text_state.h"
 
 #include <string.h>

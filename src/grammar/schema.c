@@ -173,14 +173,21 @@ static mlci_fx sm_goal(mlci_compiler *c, const mlci_json *at, uint32_t scope)
     mlci_schema *s = c->s;
     void *goals = c->goals, *refs = s->refs;
 
+    uint64_t h;
+    uint32_t i;
+
     scope = sm_enter(c, at, scope);
-    for (size_t i = 0; i < s->n_refs; i++)
+    h = mlci_mix((uint64_t)(uintptr_t)at ^ (uint64_t)scope << 48);
+    while ((i = mlci_map_get(&c->goal_of, (uint32_t)h, (uint32_t)(h >> 32))) != UINT32_MAX) {
         if (c->goals[i].at == at && c->goals[i].scope == scope)
-            return mlci_fx_atom(&s->tuples, MLCI_AT_REF, (uint32_t)i, 0);
+            return mlci_fx_atom(&s->tuples, MLCI_AT_REF, i, 0);
+        h++;
+    }
     if (s->n_refs == SM_MAX_REFS)
         return mlci_schema_fail(c, MLC_EUNSUPPORTED, at, "more than %d references", SM_MAX_REFS);
     if (!mlci_grow(s->ctx, &goals, &c->cap_goals, s->n_refs + 1, sizeof *c->goals)
-        || !mlci_grow(s->ctx, &refs, &s->cap_refs, s->n_refs + 1, sizeof *s->refs))
+        || !mlci_grow(s->ctx, &refs, &s->cap_refs, s->n_refs + 1, sizeof *s->refs)
+        || !mlci_map_put(&c->goal_of, (uint32_t)h, (uint32_t)(h >> 32), (uint32_t)s->n_refs))
         return mlci_schema_fail(c, MLC_ENOMEM, at, "out of memory");
     c->goals = goals;
     s->refs = refs;
@@ -446,6 +453,8 @@ mlc_status mlci_schema_open(mlci_schema *s, mlc_context *ctx, const char *text, 
     mlci_arena_init(&c.arena, ctx, limit);
     mlci_arena_init(&json, ctx, limit);
     mlci_map_open(&s->name_of, ctx);
+    mlci_map_open(&s->words, ctx);
+    mlci_map_open(&c.goal_of, ctx);
     c.status = mlci_json_parse(&json, text, n, &c.root, &why);
     if (c.status != MLC_OK)              /* a schema is a text like others */
         c.status = mlci_fail(err, c.status == MLC_EINVAL ? MLC_EFORMAT : c.status, 0,
@@ -465,6 +474,7 @@ mlc_status mlci_schema_open(mlci_schema *s, mlc_context *ctx, const char *text, 
         mlci_places_close(&c.places);
     }
     mlci_delete(ctx, c.goals, c.cap_goals, sizeof *c.goals);
+    mlci_map_close(&c.goal_of);
     mlci_arena_reset(&c.arena);
     mlci_arena_reset(&json);
     if (c.status != MLC_OK)
@@ -482,6 +492,7 @@ void mlci_schema_close(mlci_schema *s)
     mlci_delete(s->ctx, s->divisors, s->cap_divisors, sizeof *s->divisors);
     mlci_delete(s->ctx, s->refs, s->cap_refs, sizeof *s->refs);
     mlci_map_close(&s->name_of);
+    mlci_map_close(&s->words);
     mlci_tuples_close(&s->tuples);
     mlci_rx_close(&s->rx);
     mlci_arena_reset(&s->arena);
@@ -491,7 +502,8 @@ void mlci_schema_close(mlci_schema *s)
 size_t mlci_schema_bytes(const mlci_schema *s)
 {
     return s->arena.used + s->rx.arena.used + s->tuples.cap * sizeof *s->tuples.items
-         + s->tuples.cap_table * sizeof *s->tuples.table + s->cap_names * sizeof *s->names
+         + s->tuples.numbers.bytes + s->cap_names * sizeof *s->names
          + s->cap_members * sizeof *s->members + s->cap_items * sizeof *s->items
-         + s->cap_refs * sizeof *s->refs + s->name_of.cap * sizeof *s->name_of.slots;
+         + s->cap_refs * sizeof *s->refs + s->name_of.bytes
+         + s->words.bytes;
 }

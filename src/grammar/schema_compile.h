@@ -17,6 +17,7 @@ typedef struct mlci_compiler {
     bool         format;
     struct mlci_goal_ref { const mlci_json *at; uint32_t scope; } *goals;   /* of each ref */
     size_t       cap_goals;
+    mlci_map     goal_of;        /* hash of a goal: its number                      */
     uint32_t     depth;
     mlc_error   *err;
     mlc_status   status;
@@ -50,7 +51,7 @@ mlci_fx mlci_schema_unevaluated(mlci_compiler *c, const mlci_json *at, uint32_t 
 const mlci_json *mlci_schema_ref_target(mlci_compiler *c, const mlci_json *at, bool dynamic,
                                         uint32_t *scope);
 /* Names and values in rising order of names; the last of equal names counts. */
-void mlci_schema_sort_members(mlci_members *m);
+void mlci_schema_sort_members(mlci_compiler *c, mlci_members *m);
 
 uint32_t mlci_schema_new_members(mlci_compiler *c, const mlci_members *m);
 uint32_t mlci_schema_new_items(mlci_compiler *c, const mlci_items *m);

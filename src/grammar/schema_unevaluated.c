@@ -249,7 +249,7 @@ static mlci_fx su_members(mlci_compiler *c, const su_case *x, mlci_fx value)
         m.patterns[i] = x->patterns[i];
         m.pattern_values[i] = MLCI_FX_TRUE;
     }
-    mlci_schema_sort_members(&m);
+    mlci_schema_sort_members(c, &m);
     return mlci_fx_atom(&c->s->tuples, MLCI_AT_MEMBERS, mlci_schema_new_members(c, &m), 0);
 }
 

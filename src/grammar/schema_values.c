@@ -4,6 +4,7 @@
  * members, items.
  */
 #include "schema_compile.h"
+#include "words.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,44 +29,6 @@ static void *sw_new(mlci_compiler *c, size_t n, size_t size)
 }
 
 /* ---- constants ------------------------------------------------------------------------ */
-
-typedef struct sw_text { const char *p; size_t n; } sw_text;
-
-static int sw_compare(const void *a, const void *b)
-{
-    const sw_text *x = a, *y = b;
-    int r = memcmp(x->p, y->p, mlci_min(x->n, y->n));
-
-    return r != 0 ? r : x->n < y->n ? -1 : x->n > y->n;
-}
-
-/* Sorted texts that are alike up to `depth`, as what is left of them with the end. */
-static mlci_rx sw_tree(mlci_rx_store *s, const sw_text *texts, size_t n, size_t depth)
-{
-    const mlci_rx end = mlci_rx_text(s, "\xff", 1);
-    mlci_rx r = MLCI_RX_NONE;
-    size_t i = 0;
-
-    if (n == 1)
-        return mlci_rx_cat(s, mlci_rx_text(s, texts[0].p + depth, texts[0].n - depth), end);
-    while (i < n && texts[i].n == depth)
-        i++;
-    r = i > 0 ? end : r;
-    while (i < n) {
-        size_t k = i + 1, same = depth + 1;
-
-        while (k < n && texts[k].p[depth] == texts[i].p[depth])
-            k++;
-        /* down what all of them share, without a call for each byte */
-        while (k > i + 1 && same < texts[i].n && texts[k - 1].n > same
-               && memcmp(texts[i].p + depth, texts[k - 1].p + depth, same + 1 - depth) == 0)
-            same++;
-        r = mlci_rx_or(s, r, mlci_rx_cat(s, mlci_rx_text(s, texts[i].p + depth, same - depth),
-                                         sw_tree(s, texts + i, k - i, same)));
-        i = k;
-    }
-    return r;
-}
 
 static mlci_fx sw_number_const(mlci_compiler *c, const mlci_json *v)
 {
@@ -102,26 +65,31 @@ static int sw_by_name(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-void mlci_schema_sort_members(mlci_members *m)
+typedef struct sw_member { uint32_t name, order; mlci_fx value; } sw_member;
+
+static int sw_by_member(const void *a, const void *b)
 {
+    const sw_member *x = a, *y = b;
+
+    return x->name != y->name ? (x->name < y->name ? -1 : 1) : x->order < y->order ? -1 : 1;
+}
+
+void mlci_schema_sort_members(mlci_compiler *c, mlci_members *m)
+{
+    sw_member *all = mlci_arena_new(&c->arena, m->n + 1, sizeof *all);
     uint32_t n = 0;
 
-    for (uint32_t i = 1; i < m->n; i++) {
-        const uint32_t name = m->names[i];
-        const mlci_fx value = m->values[i];
-        uint32_t k = i;
-
-        for (; k > 0 && m->names[k - 1] > name; k--) {
-            m->names[k] = m->names[k - 1];
-            m->values[k] = m->values[k - 1];
-        }
-        m->names[k] = name;
-        m->values[k] = value;
+    if (all == NULL) {
+        (void)mlci_schema_fail(c, MLC_ENOMEM, NULL, "out of memory");
+        return;
     }
+    for (uint32_t i = 0; i < m->n; i++)
+        all[i] = (sw_member){ m->names[i], i, m->values[i] };
+    qsort(all, m->n, sizeof *all, sw_by_member);
     for (uint32_t i = 0; i < m->n; i++) {
-        n -= n > 0 && m->names[n - 1] == m->names[i];
-        m->names[n] = m->names[i];
-        m->values[n++] = m->values[i];
+        n -= n > 0 && m->names[n - 1] == all[i].name;
+        m->names[n] = all[i].name;
+        m->values[n++] = all[i].value;
     }
     m->n = n;
 }
@@ -162,14 +130,14 @@ static mlci_fx sw_object_const(mlci_compiler *c, const mlci_json *v)
     }
     if (c->status != MLC_OK)
         return MLCI_FX_FALSE;
-    mlci_schema_sort_members(&m);
+    mlci_schema_sort_members(c, &m);
     r = mlci_fx_atom(t, MLCI_AT_MEMBERS, mlci_schema_new_members(c, &m), 0);
     return sw_typed(c, MLCI_V_OBJECT, mlci_fx_and(t, r, sw_has_all(c, m.names, m.n)));
 }
 
 mlci_fx mlci_schema_const(mlci_compiler *c, const mlci_json *v)
 {
-    const sw_text text = { v->text, v->text_bytes };
+    mlci_wanted text = { v->text, v->text_bytes };
     mlci_tuples *t = &c->s->tuples;
 
     if (c->status != MLC_OK)
@@ -183,13 +151,13 @@ mlci_fx mlci_schema_const(mlci_compiler *c, const mlci_json *v)
     case MLCI_JSON_OBJECT: return sw_object_const(c, v);
     default:
         return sw_typed(c, MLCI_V_STRING,
-                        sw_language(c, MLCI_AT_STRING, sw_tree(&c->s->rx, &text, 1, 0)));
+                        sw_language(c, MLCI_AT_STRING, mlci_words_language(c->s, &text, 1)));
     }
 }
 
 mlci_fx mlci_schema_enum(mlci_compiler *c, const mlci_json *list)
 {
-    sw_text *texts = mlci_arena_new(&c->arena, list->n_items + 1, sizeof *texts);
+    mlci_wanted *texts = mlci_arena_new(&c->arena, list->n_items + 1, sizeof *texts);
     mlci_fx *items = mlci_arena_new(&c->arena, list->n_items + 1, sizeof *items);
     uint32_t n_texts = 0, n = 0;
 
@@ -199,13 +167,12 @@ mlci_fx mlci_schema_enum(mlci_compiler *c, const mlci_json *list)
         return mlci_schema_fail(c, MLC_ENOMEM, list, "out of memory");
     for (const mlci_json *x = list->items; x != NULL; x = x->next)
         if (x->type == MLCI_JSON_STRING)
-            texts[n_texts++] = (sw_text){ x->text, x->text_bytes };
+            texts[n_texts++] = (mlci_wanted){ x->text, x->text_bytes };
         else
             items[n++] = mlci_schema_const(c, x);
     if (n_texts > 0) {
-        qsort(texts, n_texts, sizeof *texts, sw_compare);
         items[n++] = sw_typed(c, MLCI_V_STRING, sw_language(c, MLCI_AT_STRING,
-                              sw_tree(&c->s->rx, texts, n_texts, 0)));
+                              mlci_words_language(c->s, texts, n_texts)));
     }
     return mlci_fx_list(&c->s->tuples, MLCI_FX_OR, items, n);
 }
@@ -365,7 +332,7 @@ static mlci_fx sw_members(mlci_compiler *c, const mlci_json *at, uint32_t scope)
         m.rest = mlci_schema_value(c, rest, scope);
     if (c->status != MLC_OK)
         return MLCI_FX_FALSE;
-    mlci_schema_sort_members(&m);
+    mlci_schema_sort_members(c, &m);
     for (uint32_t i = 0; i < m.n; i++)      /* patterns count for names, too */
         for (uint32_t k = 0; k < m.n_patterns; k++)
             if (mlci_schema_matches(c->s, m.patterns[k], c->s->names[m.names[i]].p,

@@ -3,6 +3,7 @@
  * text_state.c - text_state.h.
  */
 #include "text_state.h"
+#include "judge.h"
 
 #include "../base/utf8.h"
 

@@ -11,13 +11,19 @@
 
 #include "../base/arena.h"
 
+typedef struct mlci_map {
+    mlc_context *ctx;
+    struct mlci_map_part **parts;     /* [1 << bits] by the first bits of a hash         */
+    uint32_t bits;
+    size_t   bytes;                   /* that it takes                                   */
+} mlci_map;
+
 typedef struct mlci_tuples {
     mlci_arena *arena;                /* where lists lie; they stay where they are      */
     mlc_context *ctx;
     const uint32_t **items;           /* [cap] n, then the numbers                      */
     size_t    n, cap;
-    uint32_t *table;                  /* numbers plus one, 0: free                      */
-    size_t    cap_table;
+    mlci_map  numbers;                /* hash of a list: its number                     */
     uint32_t *room;                   /* being filled                                   */
     size_t    n_room;
 } mlci_tuples;
@@ -34,16 +40,11 @@ static inline const uint32_t *mlci_tuple_at(const mlci_tuples *t, uint32_t id, u
     return t->items[id] + 1;
 }
 
-typedef struct mlci_map {
-    mlc_context *ctx;
-    struct mlci_map_slot { uint64_t key; uint32_t value; } *slots;   /* key 0: free     */
-    size_t n, cap;
-} mlci_map;
-
 void mlci_map_open(mlci_map *m, mlc_context *ctx);
 void mlci_map_close(mlci_map *m);
 /* UINT32_MAX: not there. */
 uint32_t mlci_map_get(const mlci_map *m, uint32_t a, uint32_t b);
+/* value: not UINT32_MAX.  False: out of memory, or more than some billions. */
 bool mlci_map_put(mlci_map *m, uint32_t a, uint32_t b, uint32_t value);
 
 #endif

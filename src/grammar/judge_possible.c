@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * judge_possible.c - is there a value that fits a formula?
+ */
+#include "judge.h"
+#include "words.h"
+
+enum { JP_BUDGET = 500, JP_LOOK = 64, JP_DEPTH = 200 };
+
+/* Questions in m->memo, beside machine.c's: the first number's top bits. */
+enum { JP_POSSIBLE = 1 << 30, JP_CONTAINER = JP_POSSIBLE + 1, JP_ASKED = 2, JP_UNKNOWN = 3 };
+
+static mlci_tuples *jp_t(const mlci_machine *m) { return &m->s->tuples; }
+
+/* What a table says of a name; patterns: of names that it does not know. */
+mlci_fx mlci_judge_member_value(mlci_machine *m, const mlci_members *t, uint32_t name)
+{
+    uint32_t low = 0, high = t->n;
+    mlci_fx r = MLCI_FX_TRUE;
+    bool any = false;
+
+    while (low < high) {
+        uint32_t mid = (low + high) / 2;
+
+        if (t->names[mid] == name)
+            return t->values[mid];
+        if (t->names[mid] < name)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    for (uint32_t i = 0; i < t->n_patterns; i++)
+        if (mlci_schema_matches(m->s, t->patterns[i], m->s->names[name].p, m->s->names[name].n)) {
+            r = mlci_fx_and(jp_t(m), r, t->pattern_values[i]);
+            any = true;
+        }
+    return any ? r : t->rest;
+}
+
+/* The atoms of a conjunction in which nothing is to be chosen; what else is in it counts
+ * as possible. */
+typedef struct jp_plain {
+    const mlci_fx *items;
+    uint32_t       n;
+    mlci_fx        one;
+} jp_plain;
+
+static void jp_conjunction(const mlci_machine *m, mlci_fx a, jp_plain *p)
+{
+    p->one = a;
+    p->items = &p->one;
+    p->n = 1;
+    if (mlci_fx_kind_of(jp_t(m), a) == MLCI_FX_AND)
+        p->items = mlci_fx_items(jp_t(m), a, &p->n);
+}
+
+/* "Not n or more": fewer than n; UINT32_MAX: it says something else. */
+static uint32_t jp_fewer(const mlci_machine *m, mlci_fx a, mlci_claim_kind kind)
+{
+    const mlci_fx *items;
+    mlci_claim what;
+    uint32_t n;
+
+    if (mlci_fx_kind_of(jp_t(m), a) != MLCI_FX_NOT)
+        return UINT32_MAX;
+    items = mlci_fx_items(jp_t(m), a, &n);
+    if (mlci_fx_kind_of(jp_t(m), items[0]) != MLCI_FX_ATOM)
+        return UINT32_MAX;
+    what = mlci_fx_atom_of(jp_t(m), items[0]);
+    return what.kind == kind ? what.a : UINT32_MAX;
+}
+
+static bool jp_member_possible(mlci_machine *m, const jp_plain *p, uint32_t name)
+{
+    mlci_fx all = MLCI_FX_TRUE;
+
+    for (uint32_t i = 0; i < p->n; i++) {
+        mlci_claim x;
+
+        if (mlci_fx_kind_of(jp_t(m), p->items[i]) != MLCI_FX_ATOM)
+            continue;
+        x = mlci_fx_atom_of(jp_t(m), p->items[i]);
+        if (x.kind == MLCI_AT_MEMBERS)
+            all = mlci_fx_and(jp_t(m), all, mlci_judge_member_value(m, &m->s->members[x.a], name));
+        else if (x.kind == MLCI_AT_NAMES && !mlci_words_fit(m->s, x.a, name))
+            return false;
+    }
+    return mlci_judge_possible(m, all);
+}
+
+bool mlci_judge_allows(mlci_machine *m, uint32_t vec, uint32_t name)
+{
+    jp_plain p;
+    uint32_t n;
+
+    jp_conjunction(m, *mlci_tuple_at(jp_t(m), vec, &n), &p);
+    return jp_member_possible(m, &p, name);
+}
+
+static bool jp_object_possible(mlci_machine *m, mlci_fx a)
+{
+    uint32_t required = 0, least = 0, fewer = UINT32_MAX;
+    jp_plain p;
+
+    jp_conjunction(m, a, &p);
+    for (uint32_t i = 0; i < p.n; i++) {
+        uint32_t f = jp_fewer(m, p.items[i], MLCI_AT_MORE);
+        mlci_claim x;
+
+        fewer = f < fewer ? f : fewer;
+        if (mlci_fx_kind_of(jp_t(m), p.items[i]) != MLCI_FX_ATOM)
+            continue;
+        x = mlci_fx_atom_of(jp_t(m), p.items[i]);
+        if (x.kind == MLCI_AT_MORE)
+            least = x.a > least ? x.a : least;
+        if (x.kind == MLCI_AT_HAS) {
+            required++;
+            if (!jp_member_possible(m, &p, x.a))
+                return false;
+        }
+    }
+    return required < fewer && least < fewer;
+}
+
+/* What the tables of a conjunction say of the item `ahead` of the next one. */
+static mlci_fx jp_item_value(mlci_machine *m, const jp_plain *p, uint32_t ahead)
+{
+    mlci_fx all = MLCI_FX_TRUE;
+
+    for (uint32_t i = 0; i < p->n; i++) {
+        mlci_claim x;
+        const mlci_items *t;
+
+        if (mlci_fx_kind_of(jp_t(m), p->items[i]) != MLCI_FX_ATOM)
+            continue;
+        x = mlci_fx_atom_of(jp_t(m), p->items[i]);
+        if (x.kind != MLCI_AT_ITEMS)
+            continue;
+        t = &m->s->items[x.a];
+        all = mlci_fx_and(jp_t(m), all, x.b + ahead < t->n ? t->prefix[x.b + ahead] : t->rest);
+    }
+    return all;
+}
+
+static bool jp_array_possible(mlci_machine *m, mlci_fx a)
+{
+    uint32_t least = 0, fewer = UINT32_MAX;
+    jp_plain p;
+
+    jp_conjunction(m, a, &p);
+    for (uint32_t i = 0; i < p.n; i++) {
+        uint32_t f = jp_fewer(m, p.items[i], MLCI_AT_LONGER), found = 0;
+        mlci_claim x;
+
+        fewer = f < fewer ? f : fewer;
+        if (mlci_fx_kind_of(jp_t(m), p.items[i]) != MLCI_FX_ATOM)
+            continue;
+        x = mlci_fx_atom_of(jp_t(m), p.items[i]);
+        if (x.kind == MLCI_AT_LONGER)
+            least = x.a > least ? x.a : least;
+        if (x.kind != MLCI_AT_CONTAINS)
+            continue;
+        least = x.b > least ? x.b : least;
+        for (uint32_t k = 0; k < JP_LOOK && found == 0; k++)
+            found = mlci_judge_possible(m, mlci_fx_and(jp_t(m), x.a, jp_item_value(m, &p, k)));
+        if (found == 0)
+            return false;
+    }
+    for (uint32_t k = 0; k < least && k < JP_LOOK; k++)
+        if (!mlci_judge_possible(m, jp_item_value(m, &p, k)))
+            return false;
+    return least < fewer;
+}
+
+static bool jp_container_possible(mlci_machine *m, mlci_fx a, bool object)
+{
+    uint32_t n;
+    const mlci_fx *items;
+    bool r = false;
+
+    if (a <= MLCI_FX_TRUE)
+        return a == MLCI_FX_TRUE;
+    if (mlci_fx_kind_of(jp_t(m), a) == MLCI_FX_OR) {
+        items = mlci_fx_items(jp_t(m), a, &n);
+        for (uint32_t i = 0; i < n && !r; i++)
+            r = jp_container_possible(m, items[i], object);
+        return r;
+    }
+    return object ? jp_object_possible(m, a) : jp_array_possible(m, a);
+}
+
+bool mlci_judge_container_possible(mlci_machine *m, mlci_fx a, bool object)
+{
+    const uint32_t known = mlci_map_get(&m->memo, JP_CONTAINER + object, a);
+    bool r;
+
+    if (known != UINT32_MAX)
+        return known == 1;
+    r = jp_container_possible(m, a, object);
+    if (r || !m->guessed || m->asking == 0)
+        (void)mlci_map_put(&m->memo, JP_CONTAINER + object, a, r);
+    return r;
+}
+
+/* Each divisor may divide or not. */
+static bool jp_number_possible(mlci_machine *m, mlci_fx a, uint32_t depth)
+{
+    const uint32_t d = mlci_judge_divisor(m, a);
+
+    if (d == UINT32_MAX)
+        return !mlci_rx_dead(&m->s->rx, mlci_judge_language(m, a, true), JP_BUDGET);
+    if (depth == 8)
+        return true;
+    return jp_number_possible(m, mlci_judge_divided(m, a, d, true), depth + 1)
+        || jp_number_possible(m, mlci_judge_divided(m, a, d, false), depth + 1);
+}
+
+/* Of a few texts each is tried; there are always others than a few; else languages tell. */
+static bool jp_text_possible(mlci_machine *m, mlci_fx a)
+{
+    bool others = true;
+    jp_plain p;
+
+    jp_conjunction(m, a, &p);
+    for (uint32_t i = 0; i < p.n; i++) {
+        uint32_t n, list = mlci_judge_words(m, p.items[i]);
+        const uint32_t *names = mlci_tuple_at(jp_t(m), list, &n);
+
+        for (uint32_t k = 0; list != 0 && k < n; k++)
+            if (mlci_words_fit(m->s, a, names[k]))
+                return true;
+        if (list != 0)
+            return false;
+        others = others && mlci_judge_words_not(m, p.items[i]) != 0;
+    }
+    return others || !mlci_rx_dead(&m->s->rx, mlci_judge_language(m, a, false), JP_BUDGET);
+}
+
+/* A reference that is met while it is looked at has no finite value by that way. */
+bool mlci_judge_possible(mlci_machine *m, mlci_fx a)
+{
+    uint32_t known;
+    bool r = false;
+
+    if (a <= MLCI_FX_TRUE)
+        return a == MLCI_FX_TRUE;
+    known = mlci_map_get(&m->memo, JP_POSSIBLE, a);
+    if (known < JP_UNKNOWN) {
+        m->guessed |= known == JP_ASKED;
+        return known == 1;
+    }
+    if (m->asking == JP_DEPTH || !mlci_map_put(&m->memo, JP_POSSIBLE, a, JP_ASKED))
+        return true;
+    m->guessed = m->asking++ > 0 && m->guessed;
+    for (uint32_t type = 1; type <= MLCI_V_ARRAY && !r; type <<= 1) {
+        mlci_fx x = mlci_judge_only(m, a, type);
+
+        if (x <= MLCI_FX_TRUE)
+            r = x == MLCI_FX_TRUE;
+        else if (type == MLCI_V_NUMBER)
+            r = jp_number_possible(m, x, 0);
+        else if (type == MLCI_V_STRING)
+            r = jp_text_possible(m, x);
+        else
+            r = mlci_judge_container_possible(m, x, type == MLCI_V_OBJECT);
+    }
+    /* A no that rests on a question still being asked is none for good. */
+    m->asking--;
+    (void)mlci_map_put(&m->memo, JP_POSSIBLE, a,
+                       r ? 1 : m->guessed && m->asking > 0 ? JP_UNKNOWN : 0);
+    return r;
+}
