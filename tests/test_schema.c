@@ -155,6 +155,66 @@ static void test_cases(void)
     }
 }
 
+/* Beginnings from which something that fits can still come, and those from which it cannot. */
+static const struct { const char *schema, *alive, *dead; } prefixes[] = {
+    { "{\"type\":\"string\",\"pattern\":\"^(a{3}|b+)$\",\"minLength\":5}", "\"b|\"bbbbbbb",
+      "\"a" },
+    { "{\"type\":\"string\",\"pattern\":\"^(ab?|c(d|ef|gh{3}))$\",\"minLength\":4}",
+      "\"c|\"cgh", "\"a|\"cd|\"ce" },
+    { "{\"type\":\"integer\",\"multipleOf\":7,\"minimum\":8,\"maximum\":29}", "1|14|2|28",
+      "8|9|15|20|-|3" },
+    { "{\"type\":\"number\",\"multipleOf\":0.25,\"minimum\":8.3,\"maximum\":8.9}",
+      "8.|8.5|8.75|8.7500", "8.3|8.51|8.8" },
+    { "{\"type\":\"integer\",\"multipleOf\":1000,\"maximum\":100000}", "12|1200|-|-123456",
+      "121|101" },
+    { "{\"items\":{\"enum\":[\"red\",\"green\",\"blue\"]},\"type\":\"array\","
+      "\"uniqueItems\":true}", "[\"red\", \"g|[\"blue\",\"red\",|[\"red\",\"blue\",\"green\"]",
+      "[\"red\",\"r|[\"red\",\"blue\",\"green\",|[\"blue\",\"red\",\"b" },
+    { "{\"items\":{\"enum\":[\"a\\\"\",\"a\\n\"]},\"type\":\"array\",\"uniqueItems\":true}",
+      "[\"a\\\"\",\"a\\n", "[\"a\\\"\",\"a\\\"|[\"a\\n\",\"a\\u000a" },
+    { "{\"items\":{\"enum\":[\"a\",\"b\"]},\"type\":\"array\",\"uniqueItems\":true,"
+      "\"minItems\":2}", "[\"a\",|[\"a\",\"b\"]", "[\"a\"]|[\"a\",\"a" },
+    { "{\"anyOf\":[{\"properties\":{\"k\":{\"const\":\"x\"},\"v\":{\"type\":\"null\"}}},"
+      "{\"properties\":{\"k\":{\"enum\":[\"y\",\"z\"]},\"v\":{\"const\":1}}}],"
+      "\"type\":\"object\",\"required\":[\"k\",\"v\"]}",
+      "{\"k\":\"x\",\"v\":n|{\"k\":\"z\",\"v\":1|{\"v\":1,\"k\":\"y",
+      "{\"k\":\"x\",\"v\":1|{\"k\":\"y\",\"v\":n|{\"v\":1,\"k\":\"x|{\"k\":\"w" },
+};
+
+static bool alive(mlc_grammar *g, const char *text, size_t n)
+{
+    mlc_matcher *m;
+    bool r;
+
+    if (mlc_matcher_open(g, &m, NULL) != MLC_OK)
+        return false;
+    r = mlc_matcher_accept_bytes(m, text, n, NULL) == MLC_OK;
+    mlc_matcher_close(m);
+    return r;
+}
+
+static void test_dead_ends(void)
+{
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
+        const char *lists[] = { prefixes[i].alive, prefixes[i].dead };
+        mlc_error err = { 0 };
+        mlc_grammar *g;
+
+        T_CASE("beginnings: %s", prefixes[i].schema);
+        g = compile(prefixes[i].schema, strlen(prefixes[i].schema), true, &err);
+        T_CHECK(g != NULL, "%s", err.text);
+
+        for (int k = 0; k < 2 && g != NULL; k++)
+            for (const char *p = lists[k]; *p != 0;) {
+                const size_t n = strcspn(p, "|");
+
+                T_CHECK(alive(g, p, n) == (k == 0), "%.*s", (int)n, p);
+                p += n + (p[n] == '|');
+            }
+        mlc_grammar_close(g);
+    }
+}
+
 /* What is refused, how, and what the sentence names. */
 static void test_refused(void)
 {
@@ -409,6 +469,7 @@ int main(void)
     if (mlc_vocab_open(ctx, all, offsets, 256, NULL, 0, &bytes, NULL) != MLC_OK)
         return 1;
     test_cases();
+    test_dead_ends();
     test_refused();
     test_suite();
     test_sample();

@@ -32,6 +32,10 @@ bool mlci_judge_plain(const mlci_machine *m, uint32_t vec);
 bool mlci_judge_possible(mlci_machine *m, mlci_fx a);
 /* The same of what is left of a formula for objects, or arrays. */
 bool mlci_judge_container_possible(mlci_machine *m, mlci_fx a, bool object);
+/* How many values fit that are texts, null, true or false; UINT32_MAX: others do, or many. */
+uint32_t mlci_judge_count(mlci_machine *m, mlci_fx a);
+/* Do nothing but a few texts fit? */
+bool mlci_judge_few_texts(mlci_machine *m, mlci_fx a);
 /* What a table says of a member of a known name. */
 mlci_fx mlci_judge_member_value(mlci_machine *m, const mlci_members *t, uint32_t name);
 /* Of a plain list: may a member of a known name come? */
@@ -47,7 +51,9 @@ bool mlci_judge_member(mlci_machine *m, uint32_t vec, uint32_t name, uint64_t pa
 bool mlci_judge_item(mlci_machine *m, uint32_t vec, mlci_split *out);
 /* The formula of an object or array that ends here is TRUE: its place; -1: none. */
 int32_t mlci_judge_close(mlci_machine *m, uint32_t vec);
-/* After an item that is equal to another. */
+/* After an item that is equal to another; after one that is this text, which then may not
+ * come again. */
 uint32_t mlci_judge_repeated(mlci_machine *m, uint32_t vec);
+uint32_t mlci_judge_without(mlci_machine *m, uint32_t vec, uint32_t name);
 
 #endif

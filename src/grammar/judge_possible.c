@@ -3,9 +3,10 @@
  * judge_possible.c - is there a value that fits a formula?
  */
 #include "judge.h"
+#include "number_state.h"
 #include "words.h"
 
-enum { JP_BUDGET = 500, JP_LOOK = 64, JP_DEPTH = 200 };
+enum { JP_BUDGET = 500, JP_LOOK = 64, JP_DEPTH = 200, JP_DIVISORS = 4 };
 
 /* Questions in m->memo, beside machine.c's: the first number's top bits. */
 enum { JP_POSSIBLE = 1 << 30, JP_CONTAINER = JP_POSSIBLE + 1, JP_ASKED = 2, JP_UNKNOWN = 3 };
@@ -142,6 +143,64 @@ static mlci_fx jp_item_value(mlci_machine *m, const jp_plain *p, uint32_t ahead)
     return all;
 }
 
+/* Of a formula for texts: how many fit. */
+static uint32_t jp_count_texts(mlci_machine *m, mlci_fx a)
+{
+    jp_plain p;
+
+    if (a == MLCI_FX_FALSE)
+        return 0;
+    jp_conjunction(m, a, &p);
+    for (uint32_t i = 0; i < p.n; i++) {
+        uint32_t n, fits = 0, list = mlci_judge_words(m, p.items[i]);
+        const uint32_t *names = mlci_tuple_at(jp_t(m), list, &n);
+
+        for (uint32_t k = 0; list != 0 && k < n; k++)
+            fits += mlci_words_fit(m->s, a, names[k]);
+        if (list != 0)
+            return fits;
+    }
+    return UINT32_MAX;
+}
+
+uint32_t mlci_judge_count(mlci_machine *m, mlci_fx a)
+{
+    uint32_t n = jp_count_texts(m, mlci_judge_only(m, a, MLCI_V_STRING));
+
+    for (uint32_t type = 1; type <= MLCI_V_ARRAY && n != UINT32_MAX; type <<= 1) {
+        if (type == MLCI_V_STRING || mlci_judge_only(m, a, type) == MLCI_FX_FALSE)
+            continue;
+        n = type >= MLCI_V_NUMBER ? UINT32_MAX : n + 1;
+    }
+    return n;
+}
+
+bool mlci_judge_few_texts(mlci_machine *m, mlci_fx a)
+{
+    for (uint32_t type = 1; type <= MLCI_V_ARRAY; type <<= 1)
+        if (type != MLCI_V_STRING && mlci_judge_only(m, a, type) != MLCI_FX_FALSE)
+            return false;
+    return jp_count_texts(m, mlci_judge_only(m, a, MLCI_V_STRING)) != UINT32_MAX;
+}
+
+/* Behind the prefixes of all tables: are there so many values that are unlike? */
+static bool jp_unlike(mlci_machine *m, const jp_plain *p, uint32_t least)
+{
+    bool unique = false;
+
+    for (uint32_t i = 0; i < p->n; i++) {
+        mlci_claim x;
+
+        if (mlci_fx_kind_of(jp_t(m), p->items[i]) != MLCI_FX_ATOM)
+            continue;
+        x = mlci_fx_atom_of(jp_t(m), p->items[i]);
+        unique |= x.kind == MLCI_AT_UNIQUE;
+        if (x.kind == MLCI_AT_ITEMS && x.b < m->s->items[x.a].n)
+            return true;
+    }
+    return !unique || mlci_judge_count(m, jp_item_value(m, p, 0)) >= least;
+}
+
 static bool jp_array_possible(mlci_machine *m, mlci_fx a)
 {
     uint32_t least = 0, fewer = UINT32_MAX;
@@ -169,7 +228,7 @@ static bool jp_array_possible(mlci_machine *m, mlci_fx a)
     for (uint32_t k = 0; k < least && k < JP_LOOK; k++)
         if (!mlci_judge_possible(m, jp_item_value(m, &p, k)))
             return false;
-    return least < fewer;
+    return least < fewer && (least == 0 || jp_unlike(m, &p, least));
 }
 
 static bool jp_container_possible(mlci_machine *m, mlci_fx a, bool object)
@@ -202,17 +261,22 @@ bool mlci_judge_container_possible(mlci_machine *m, mlci_fx a, bool object)
     return r;
 }
 
-/* Each divisor may divide or not. */
-static bool jp_number_possible(mlci_machine *m, mlci_fx a, uint32_t depth)
+static bool jp_count_divisors(void *user, const mlci_claim *what)
 {
-    const uint32_t d = mlci_judge_divisor(m, a);
+    *(uint32_t *)user += what->kind == MLCI_AT_MULTIPLE;
+    return true;
+}
 
-    if (d == UINT32_MAX)
+/* Of many divisors it is not asked what they leave together. */
+static bool jp_number_possible(mlci_machine *m, mlci_fx a)
+{
+    uint32_t n = 0, list;
+
+    (void)mlci_fx_each(jp_t(m), a, jp_count_divisors, &n);
+    if (n == 0)
         return !mlci_rx_dead(&m->s->rx, mlci_judge_language(m, a, true), JP_BUDGET);
-    if (depth == 8)
-        return true;
-    return jp_number_possible(m, mlci_judge_divided(m, a, d, true), depth + 1)
-        || jp_number_possible(m, mlci_judge_divided(m, a, d, false), depth + 1);
+    list = n <= JP_DIVISORS ? mlci_tuple(jp_t(m), &a, 1) : UINT32_MAX;
+    return list == UINT32_MAX || mlci_numbers_of(m, list) != 0;
 }
 
 /* Of a few texts each is tried; there are always others than a few; else languages tell. */
@@ -258,7 +322,7 @@ bool mlci_judge_possible(mlci_machine *m, mlci_fx a)
         if (x <= MLCI_FX_TRUE)
             r = x == MLCI_FX_TRUE;
         else if (type == MLCI_V_NUMBER)
-            r = jp_number_possible(m, x, 0);
+            r = jp_number_possible(m, x);
         else if (type == MLCI_V_STRING)
             r = jp_text_possible(m, x);
         else

@@ -349,6 +349,24 @@ static mlci_fx je_twice(void *user, mlci_fx atom, const mlci_claim *x)
     return x->kind == MLCI_AT_UNIQUE ? MLCI_FX_FALSE : atom;
 }
 
+typedef struct je_text { mlci_machine *m; uint32_t name; } je_text;
+
+static mlci_fx je_without(void *user, mlci_fx atom, const mlci_claim *x)
+{
+    const je_text *e = user;
+
+    return x->kind != MLCI_AT_UNIQUE ? atom
+         : mlci_fx_and(je_t(e->m), atom, mlci_words_no_item(e->m->s, e->name));
+}
+
+uint32_t mlci_judge_without(mlci_machine *m, uint32_t vec, uint32_t name)
+{
+    je_text e = { m, name };
+
+    vec = je_map_vec(m, vec, je_without, &e);
+    return vec != 0 && je_vec_possible(m, vec, false) ? vec : 0;
+}
+
 uint32_t mlci_judge_repeated(mlci_machine *m, uint32_t vec)
 {
     return je_map_vec(m, vec, je_twice, m);

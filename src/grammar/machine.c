@@ -9,17 +9,12 @@
 #include "number_state.h"
 #include "tags.h"
 #include "text_state.h"
+#include "words.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* Questions in m->memo; judge.c has others. */
-enum { MA_STRING_OF, MA_NUMBER_OF, MA_OBJECT_OF, MA_ARRAY_OF, MA_SHAPE_OF, MA_OTHERS_OF,
-       MA_ITEM_WANTS, MA_ITEM_PENDING, MA_SINGLE, MA_NEEDS_OTHERS,
-       MA_MEMBER_WANTS = 1 << 24, MA_MEMBER_PENDING = 1 << 25, MA_ALLOWED = 1 << 26,
-       MA_CLASS_WANTS = 1 << 27, MA_CLASS_PENDING = 1 << 28 };
-
-enum { MA_PATTERNS = 8, MA_MOST_STATES = 1 << 24 };
+enum { MA_PATTERNS = 8, MA_TEXT_BYTES = MLCI_WORD_BYTES, MA_MOST_STATES = 1 << 24 };
 #define MA_NO (UINT32_MAX - 1)
 
 static mlci_tuples *ma_t(const mlci_machine *m) { return &m->s->tuples; }
@@ -105,12 +100,41 @@ static uint32_t ma_add_known(mlci_machine *m, uint32_t list, uint64_t hash)
     return ma_keep(m, (const uint32_t[]){ (uint32_t)hash, (uint32_t)(hash >> 32), list }, 3);
 }
 
+/* Whether items must be unlike, in an ITEM: each is looked up among those before, or is one
+ * of a few texts, which is then wanted no more. */
+enum { MA_ALIKE, MA_UNLIKE, MA_UNLIKE_TEXTS };
+
+/* The item that ends before `end` has come; vec: what is wanted then. */
+static mlci_state ma_unlike(mlci_machine *m, const uint32_t *f, uint32_t vec, size_t end)
+{
+    const size_t begin = mlci_text_begin(m->text, end - 1) + 1;
+    uint32_t items = f[2];
+    char text[MA_TEXT_BYTES];
+    uint64_t hash;
+
+    m->impure = true;
+    if (f[3] == MA_UNLIKE_TEXTS) {
+        const size_t n = mlci_text_decode(m->text + begin, end - 1 - begin, text, sizeof text);
+        const uint32_t name = mlci_schema_name(m->s, text, n);
+
+        m->too_complex |= name == UINT32_MAX;
+        vec = name != UINT32_MAX ? mlci_judge_without(m, vec, name) : 0;
+    } else {
+        const size_t first = ma_item_begin(m, end);
+
+        hash = mlci_json_text_hash(m->text + first, end - first);
+        if (ma_known(m, items, hash, false, end))
+            vec = mlci_judge_repeated(m, vec);
+        items = vec != 0 ? ma_add_known(m, items, hash) : 0;
+    }
+    return vec != 0 ? MA_STATE(m, MA_ARRAY, vec, items, MA_NEXT, f[4]) : MLCI_DEAD;
+}
+
 /* A value has come, and it fits number `which` of what was wanted. */
 static mlci_state ma_return(mlci_machine *m, mlci_state below, uint32_t which, size_t end)
 {
     const uint32_t *f = ma_at(m, below);
-    uint32_t vec, items;
-    uint64_t hash;
+    uint32_t vec;
 
     switch ((ma_kind)f[0]) {
     case MA_ROOT:   return MA_STATE(m, MA_END, 0);
@@ -118,19 +142,8 @@ static mlci_state ma_return(mlci_machine *m, mlci_state below, uint32_t which, s
                                     MA_NEXT, f[6]);
     case MA_ITEM: default:
         vec = ma_pick(m, f[1], which);
-        items = f[2];
-        if (f[3] != 0) {
-            const size_t begin = ma_item_begin(m, end);
-
-            m->impure = true;
-            hash = mlci_json_text_hash(m->text + begin, end - begin);
-            if (ma_known(m, items, hash, false, end))
-                vec = mlci_judge_repeated(m, vec);
-            if (vec == 0)
-                return MLCI_DEAD;
-            items = ma_add_known(m, items, hash);
-        }
-        return MA_STATE(m, MA_ARRAY, vec, items, MA_NEXT, f[4]);
+        return f[3] != MA_ALIKE ? ma_unlike(m, f, vec, end)
+                                : MA_STATE(m, MA_ARRAY, vec, f[2], MA_NEXT, f[4]);
     }
 }
 
@@ -168,113 +181,6 @@ static int32_t ma_literal(mlci_machine *m, uint32_t vec, uint32_t type)
 }
 
 /* ---- names ---------------------------------------------------------------------------- */
-
-typedef struct ma_names { mlci_machine *m; uint32_t *names; size_t n, cap; mlci_rx patterns[64];
-                          uint32_t n_patterns; } ma_names;
-
-static void ma_add_name(ma_names *x, uint32_t name)
-{
-    void *names = x->names;
-
-    if (!mlci_grow(x->m->s->ctx, &names, &x->cap, x->n + 1, sizeof *x->names)) {
-        x->m->too_complex = true;
-        return;
-    }
-    x->names = names;
-    x->names[x->n++] = name;
-}
-
-static void ma_add_pattern(ma_names *x, mlci_rx pattern)
-{
-    uint32_t i = 0;
-
-    while (i < x->n_patterns && x->patterns[i] != pattern)
-        i++;
-    if (i < x->n_patterns)
-        return;
-    if (x->n_patterns == 64)
-        x->m->too_complex = true;
-    else
-        x->patterns[x->n_patterns++] = pattern;
-}
-
-static bool ma_collect(void *user, const mlci_claim *a)
-{
-    ma_names *x = user;
-    const mlci_members *t;
-
-    if (a->kind == MLCI_AT_HAS)
-        ma_add_name(x, a->a);
-    if (a->kind == MLCI_AT_NAMES)
-        ma_add_pattern(x, mlci_judge_language(x->m, mlci_judge_only(x->m, a->a, MLCI_V_STRING),
-                                              false));
-    if (a->kind == MLCI_AT_MEMBERS) {
-        t = &x->m->s->members[a->a];
-        for (uint32_t i = 0; i < t->n; i++)
-            ma_add_name(x, t->names[i]);
-        for (uint32_t i = 0; i < t->n_patterns; i++)
-            ma_add_pattern(x, t->patterns[i]);
-    }
-    return true;
-}
-
-static int ma_compare(const mlci_schema *s, uint32_t a, uint32_t b)
-{
-    const mlci_name *x = &s->names[a], *y = &s->names[b];
-    int r = memcmp(x->p, y->p, x->n < y->n ? x->n : y->n);
-
-    return r != 0 ? r : x->n < y->n ? -1 : x->n > y->n;
-}
-
-/* Names in order of bytes, by merging; each once. */
-static void ma_sort(const mlci_schema *s, uint32_t *names, uint32_t *room, size_t n)
-{
-    const size_t half = n / 2;
-
-    if (n < 2)
-        return;
-    ma_sort(s, names, room, half);
-    ma_sort(s, names + half, room, n - half);
-    memcpy(room, names, half * sizeof *room);
-    for (size_t i = 0, k = half, out = 0; i < half; out++)
-        names[out] = k < n && ma_compare(s, names[k], room[i]) < 0 ? names[k++] : room[i++];
-}
-
-/* The shape of an object that begins: its number. */
-static uint32_t ma_shape(mlci_machine *m, uint32_t vec)
-{
-    uint32_t known = mlci_map_get(&m->memo, MA_SHAPE_OF, vec), n, kept = 0;
-    const uint32_t *fx = mlci_tuple_at(ma_t(m), vec, &n);
-    ma_names x = { .m = m };
-    void *shapes = m->shapes;
-    mlci_shape s = { 0 };
-
-    if (known != UINT32_MAX)
-        return known;
-    for (uint32_t i = 0; i < n; i++)
-        (void)mlci_fx_each(ma_t(m), fx[i], ma_collect, &x);
-    s.names = mlci_arena_new(&m->s->arena, 2 * x.n + 1, sizeof *s.names);
-    s.patterns = mlci_arena_new(&m->s->arena, x.n_patterns + 1, sizeof *s.patterns);
-    if (s.names == NULL || s.patterns == NULL || m->too_complex
-        || !mlci_grow(m->s->ctx, &shapes, &m->cap_shapes, m->n_shapes + 1, sizeof s)) {
-        m->too_complex = true;
-        mlci_delete(m->s->ctx, x.names, x.cap, sizeof *x.names);
-        return 0;
-    }
-    m->shapes = shapes;
-    if (x.n > 0)
-        memcpy(s.names, x.names, x.n * sizeof *s.names);
-    mlci_delete(m->s->ctx, x.names, x.cap, sizeof *x.names);
-    ma_sort(m->s, s.names, s.names + x.n, x.n);
-    for (size_t i = 0; i < x.n; i++)
-        if (kept == 0 || s.names[kept - 1] != s.names[i])
-            s.names[kept++] = s.names[i];
-    s.n = kept;
-    s.n_patterns = x.n_patterns;
-    memcpy(s.patterns, x.patterns, x.n_patterns * sizeof *s.patterns);
-    m->shapes[m->n_shapes] = s;
-    return ma_remember(m, MA_SHAPE_OF, vec, (uint32_t)m->n_shapes++);
-}
 
 /* What a member of a known name, or of others that match these patterns, splits into. */
 static bool ma_split(mlci_machine *m, uint32_t vec, uint32_t shape, uint32_t name,
@@ -511,6 +417,18 @@ static mlci_state ma_member_step(mlci_machine *m, mlci_state s, uint8_t byte)
 
 static mlci_state ma_value_step(mlci_machine *m, mlci_state s, uint8_t byte);
 
+/* How items are told apart that these formulas want. */
+static uint32_t ma_unlike_how(mlci_machine *m, uint32_t wants)
+{
+    uint32_t n;
+    const uint32_t *fx = mlci_tuple_at(ma_t(m), wants, &n);
+
+    for (uint32_t i = 0; i < n; i++)
+        if (!mlci_judge_few_texts(m, fx[i]))
+            return MA_UNLIKE;
+    return MA_UNLIKE_TEXTS;
+}
+
 /* An item may come: the state in which it is read. */
 static mlci_state ma_item(mlci_machine *m, const uint32_t *f)
 {
@@ -526,7 +444,7 @@ static mlci_state ma_item(mlci_machine *m, const uint32_t *f)
     if (wants == MA_NO)
         return MLCI_DEAD;
     pending = mlci_map_get(&m->memo, MA_ITEM_PENDING, f[1]);
-    unlike = mlci_judge_mentions(m, f[1], MLCI_AT_UNIQUE);
+    unlike = mlci_judge_mentions(m, f[1], MLCI_AT_UNIQUE) ? ma_unlike_how(m, wants) : MA_ALIKE;
     return MA_STATE(m, MA_VALUE, wants, MA_STATE(m, MA_ITEM, pending, f[2], unlike, f[4]));
 }
 
@@ -575,7 +493,8 @@ static mlci_state ma_value_step(mlci_machine *m, mlci_state s, uint8_t byte)
         return texts != 0 ? MA_STATE(m, MA_STRING, texts, 0, f[2]) : MLCI_DEAD;
     case '{':
         vec = ma_only(m, f[1], MLCI_V_OBJECT, MA_OBJECT_OF);
-        return vec != 0 ? MA_STATE(m, MA_OBJECT, vec, 0, 0, ma_shape(m, vec), MA_FIRST, f[2])
+        return vec != 0 ? MA_STATE(m, MA_OBJECT, vec, 0, 0, mlci_machine_shape(m, vec), MA_FIRST,
+                                   f[2])
                         : MLCI_DEAD;
     case '[':
         vec = ma_only(m, f[1], MLCI_V_ARRAY, MA_ARRAY_OF);
@@ -703,6 +622,7 @@ static mlc_status ma_open(mlci_machine *m, mlci_schema *s, mlc_error *err)
     mlci_map_open(&m->steps, s->ctx);
     mlci_map_open(&m->only, s->ctx);
     mlci_map_open(&m->memo, s->ctx);
+    mlci_map_open(&m->divisible, s->ctx);
     m->near_ = mlci_new(s->ctx, MLCI_NEAR, sizeof *m->near_);
     return m->near_ != NULL ? MLC_OK : mlci_nomem(err, "grammar");
 }
@@ -770,6 +690,7 @@ void mlci_machine_close(mlci_machine *m)
     mlci_map_close(&m->steps);
     mlci_map_close(&m->only);
     mlci_map_close(&m->memo);
+    mlci_map_close(&m->divisible);
     if (m->s == NULL)
         return;
     mlci_delete(m->s->ctx, m->near_, MLCI_NEAR, sizeof *m->near_);
@@ -778,6 +699,6 @@ void mlci_machine_close(mlci_machine *m)
 
 size_t mlci_machine_bytes(const mlci_machine *m)
 {
-    return m->steps.bytes + m->only.bytes + m->memo.bytes + m->cap_shapes * sizeof *m->shapes
-         + MLCI_NEAR * sizeof *m->near_;
+    return m->steps.bytes + m->only.bytes + m->memo.bytes + m->divisible.bytes
+         + m->cap_shapes * sizeof *m->shapes + MLCI_NEAR * sizeof *m->near_;
 }

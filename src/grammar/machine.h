@@ -40,6 +40,7 @@ typedef struct mlci_machine {
     struct mlci_near { uint32_t key; mlci_state to; } *near_;   /* the last of them    */
     mlci_map     only;                /* formula, type: formula                        */
     mlci_map     memo;                /* several questions: see the enum in machine.c   */
+    mlci_map     divisible;           /* number_state.c: language, what is left over   */
     const uint8_t *text;              /* all bytes so far, when a step may look back   */
     size_t       n_text;
     bool         impure;              /* the last step looked back: not to be kept     */

@@ -31,6 +31,15 @@ typedef enum ma_kind {
 
 enum { MA_FIRST, MA_NEXT, MA_AFTER, MA_COLON, MA_READING };   /* phases */
 
+/* Questions in m->memo; judge_possible.c has others. */
+enum { MA_STRING_OF, MA_NUMBER_OF, MA_OBJECT_OF, MA_ARRAY_OF, MA_SHAPE_OF, MA_OTHERS_OF,
+       MA_ITEM_WANTS, MA_ITEM_PENDING, MA_SINGLE, MA_NEEDS_OTHERS,
+       MA_MEMBER_WANTS = 1 << 24, MA_MEMBER_PENDING = 1 << 25, MA_ALLOWED = 1 << 26,
+       MA_CLASS_WANTS = 1 << 27, MA_CLASS_PENDING = 1 << 28 };
+
+/* The shape of an object that begins: its number. */
+uint32_t mlci_machine_shape(mlci_machine *m, uint32_t vec);
+
 extern const char *const mlci_literals[3];   /* by number */
 
 static inline const uint32_t *mlci_frame(const mlci_machine *m, mlci_state s)

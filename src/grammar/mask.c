@@ -10,8 +10,9 @@
 enum { MK_LIST = 2048,                   /* tokens up to which a mask is bits and a list */
        MK_BYTES = 8 << 20 };             /* kept for a grammar                           */
 
-/* In of_text, for "most characters": a list of texts. */
+/* In of_text, for "most characters": a list of texts, or of language, least, most. */
 #define MK_SEVERAL (UINT32_MAX - 1)
+#define MK_LEAST   (UINT32_MAX - 2)
 
 enum { MK_NO_TEXT, MK_FREE, MK_NAME };
 
@@ -23,7 +24,7 @@ struct mask_step {
     uint8_t    text;                   /* MK_FREE, MK_NAME: inside of a text that no
                                           character changes; only its end is a step    */
     uint32_t   place;                  /* in the bytes of a text (text_state.h)        */
-    uint32_t   left;                   /* characters of a language that may come       */
+    uint32_t   left, least;            /* characters of a language that may, must come */
     const mlci_rx_steps *steps;
 };
 
@@ -260,7 +261,8 @@ static void mk_walk(mlci_masks *k, struct mask_step *p, const mlci_tree *t, uint
 }
 
 /* Tokens without quotes and backslashes inside a text with a language. */
-static void mk_walk_language(mlci_masks *k, mlci_rx language, uint32_t most, uint32_t *bits)
+static void mk_walk_language(mlci_masks *k, mlci_rx language, uint32_t least, uint32_t most,
+                             uint32_t *bits)
 {
     const mlci_tree *t = &k->t->all;
     mlci_rx_store *s = &k->m->s->rx;
@@ -270,10 +272,11 @@ static void mk_walk_language(mlci_masks *k, mlci_rx language, uint32_t most, uin
     p->steps = mlci_rx_all_steps(s, language);
     p->place = 0;
     p->left = most;
+    p->least = least;
     (void)mk_down(p, t, 0);
     while (s->status == MLC_OK) {
         struct mask_step *x = &p[depth];
-        uint32_t node, place, left;
+        uint32_t node, place, left, must;
         mlci_text_event e;
         uint8_t byte, c;
         mlci_rx to;
@@ -292,7 +295,8 @@ static void mk_walk_language(mlci_masks *k, mlci_rx language, uint32_t most, uin
             || (e == MLCI_TEXT_CHAR && x->left == 0) || mlci_rx_dead(s, to, MLCI_TEXT_BUDGET))
             continue;
         left = x->left - (e == MLCI_TEXT_CHAR && x->left != UINT32_MAX);
-        if (!mlci_text_fits(s, to, left))
+        must = x->least - (e == MLCI_TEXT_CHAR && x->least > 0);
+        if (!mlci_text_fits(s, to, must, left))
             continue;
         for (int32_t i = t->token[node]; i >= 0; i = t->same[i])
             bits[i / 32] |= (uint32_t)1 << (i % 32);
@@ -300,20 +304,27 @@ static void mk_walk_language(mlci_masks *k, mlci_rx language, uint32_t most, uin
             continue;
         x[1].place = place;
         x[1].left = left;
+        x[1].least = must;
         x[1].steps = mlci_rx_all_steps(s, to);
         depth++;
     }
 }
 
 /* The same, kept: many states have the text at their top.  NULL: out of memory. */
-static const uint32_t *mk_language(mlci_masks *k, mlci_rx language, uint32_t most)
+static const uint32_t *mk_language(mlci_masks *k, mlci_rx language, uint32_t least, uint32_t most)
 {
     void *texts = (void *)k->texts;
+    uint32_t *bits, i, key = language, second;
     uint64_t content[2];
-    uint32_t *bits, i;
 
     most = most > k->t->depth + MLCI_RX_FAR ? UINT32_MAX : most;
-    i = mlci_map_get(&k->of_text, language, most);
+    least = least > 1 ? (uint32_t)mlci_min(least, k->t->depth + MLCI_RX_FAR) : 0;
+    second = most;
+    if (least > 0) {                     /* one character more is no matter */
+        key = mlci_tuple(&k->m->s->tuples, (const uint32_t[]){ language, least, most }, 3);
+        second = MK_LEAST;
+    }
+    i = mlci_map_get(&k->of_text, key, second);
     if (i != UINT32_MAX)
         return k->texts[i];
     if (!mlci_grow(k->t->ctx, &texts, &k->cap_texts, k->n_texts + 1, sizeof *k->texts))
@@ -323,14 +334,15 @@ static const uint32_t *mk_language(mlci_masks *k, mlci_rx language, uint32_t mos
     if (bits == NULL)
         return NULL;
     mlci_rx_content(&k->m->s->rx, language, content);
+    content[0] ^= mlci_mix(least);
     if (!mlci_text_language_get(k->t, content, most, bits)) {
-        mk_walk_language(k, language, most, bits);
+        mk_walk_language(k, language, least, most, bits);
         if (k->m->s->rx.status == MLC_OK)
             mlci_text_language_put(k->t, content, most, bits);
     }
     k->bytes += k->t->words * sizeof *bits;
     k->texts[k->n_texts] = bits;
-    (void)mlci_map_put(&k->of_text, language, most, (uint32_t)k->n_texts++);
+    (void)mlci_map_put(&k->of_text, key, second, (uint32_t)k->n_texts++);
     return bits;
 }
 
@@ -344,11 +356,12 @@ static const uint32_t *mk_texts(mlci_masks *k, uint32_t list)
     if (i != UINT32_MAX)
         return k->texts[i];
     if (n == MLCI_TEXT_WORDS)
-        return mk_language(k, w[0], w[2]);
+        return mk_language(k, w[0], w[1], w[2]);
     bits = mlci_new(k->t->ctx, k->t->words, sizeof *bits);
     for (i = 0; i < n && bits != NULL; i += MLCI_TEXT_WORDS) {
         const uint32_t *one = w[i] == MLCI_RX_NONE ? NULL
-                            : mk_language(k, w[i] == MLCI_RX_ALL ? k->m->s->text : w[i], w[i + 2]);
+                            : mk_language(k, w[i] == MLCI_RX_ALL ? k->m->s->text : w[i],
+                                          w[i + 1], w[i + 2]);
 
         for (uint32_t x = 0; one != NULL && x < k->t->words; x++)
             bits[x] |= one[x];
@@ -511,7 +524,7 @@ static void mk_make(mlci_masks *k, mlci_state state, uint8_t *text, size_t n, ui
     else if (in.kind == MLCI_IN_NAME)
         bits = t->inside[MLCI_OWN_ESCAPE];
     else if (in.kind == MLCI_IN_LANGUAGE)
-        bits = in.texts != 0 ? mk_texts(k, in.texts) : mk_language(k, in.language, in.most);
+        bits = in.texts != 0 ? mk_texts(k, in.texts) : mk_language(k, in.language, 0, in.most);
     else if (in.kind == MLCI_IN_SPACES)
         bits = t->spaces;
     mk_begin(k, bits, mask);

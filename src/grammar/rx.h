@@ -103,6 +103,8 @@ bool mlci_rx_dead(mlci_rx_store *s, mlci_rx a, uint32_t budget);
  * or more, 0 where `budget` states did not settle it. */
 enum { MLCI_RX_FAR = 255 };
 uint32_t mlci_rx_shortest(mlci_rx_store *s, mlci_rx a, uint32_t budget);
+/* After how many the text must end; MLCI_RX_FAR: that many or more, or not settled. */
+uint32_t mlci_rx_longest(mlci_rx_store *s, mlci_rx a, uint32_t budget);
 
 static inline bool mlci_bytes_has(const mlci_bytes *b, uint8_t byte)
 {

@@ -20,6 +20,7 @@ struct rx_node {
     uint64_t content[2];         /* of what it says, whatever the numbers         */
     uint32_t counts;             /* product of repetitions inside one another     */
     uint16_t shortest;           /* plus one, 0: not known                        */
+    uint16_t longest;            /* plus two, 0: not known, 1: being asked        */
     int8_t   dead;               /* 1: no text, -1: some, 0: not known            */
     uint32_t map;                /* number of its classes plus one, 0: not known  */
     const mlci_rx_steps *steps;  /* NULL: not computed yet                        */

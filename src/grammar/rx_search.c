@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * rx_search.c - what is found by looking through a language's states: whether there is
- * any text in it, and how long the shortest is.
+ * any text in it, and how long the shortest and the longest are.
  */
 #include "rx_node.h"
 
@@ -125,4 +125,42 @@ uint32_t mlci_rx_shortest(mlci_rx_store *s, mlci_rx a, uint32_t budget)
     mlci_delete(ctx, v.states, budget, sizeof *v.states);
     mlci_delete(ctx, later, budget, sizeof *later);
     return r;
+}
+
+enum { XS_ASKED = 1, XS_DEEP = 300 };
+
+/* A state that leads back to one being asked makes texts as long as you like: from each of
+ * them some text can still end. */
+static uint32_t xs_longest(mlci_rx_store *s, mlci_rx a, uint32_t *budget, uint32_t depth)
+{
+    const uint16_t known = rx_at(s, a)->longest;
+    const mlci_rx_steps *steps;
+    uint32_t r = 0;
+
+    if (known > 0)
+        return known == XS_ASKED ? MLCI_RX_FAR : known - 2u;
+    if (*budget == 0 || depth == XS_DEEP)
+        return MLCI_RX_FAR;
+    --*budget;
+    s->nodes[a].longest = XS_ASKED;
+    steps = mlci_rx_all_steps(s, a);
+    for (unsigned b = 0; steps != NULL && b < MLCI_RX_BEGIN && r < MLCI_RX_FAR; b++) {
+        const mlci_rx to = steps->next[steps->class_of[b]];
+        const bool inside = b >= 0x80 && b < 0xc0;
+        uint32_t x;
+
+        if ((b > 0 && to == steps->next[steps->class_of[b - 1]]
+             && inside == (b > 0x80 && b <= 0xc0)) || mlci_rx_dead(s, to, *budget + 1))
+            continue;
+        x = xs_longest(s, to, budget, depth + 1) + !inside;
+        r = x > r ? x : r;
+    }
+    r = steps == NULL || r > MLCI_RX_FAR ? MLCI_RX_FAR : r;
+    s->nodes[a].longest = (uint16_t)(r + 2);
+    return r;
+}
+
+uint32_t mlci_rx_longest(mlci_rx_store *s, mlci_rx a, uint32_t budget)
+{
+    return xs_longest(s, a, &budget, 0);
 }

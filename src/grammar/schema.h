@@ -44,7 +44,7 @@ typedef struct mlci_schema {
     mlci_map      name_of;       /* hash of a name: its number                      */
     mlci_name    *names;         /* [n_names]                                       */
     size_t        n_names, cap_names;
-    mlci_map      words;         /* language of a few texts: their list (words.h)   */
+    mlci_map      words;         /* what words.h knows of languages and names       */
     mlci_members *members;
     size_t        n_members, cap_members;
     mlci_items   *items;

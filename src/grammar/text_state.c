@@ -152,9 +152,12 @@ mlci_text_event mlci_text_byte(uint32_t *place, uint8_t byte, bool any_escape, u
 
 enum { TS_WORDS = MLCI_TEXT_WORDS, TS_MOST = 64 };
 
-bool mlci_text_fits(mlci_rx_store *s, mlci_rx language, uint32_t most)
+bool mlci_text_fits(mlci_rx_store *s, mlci_rx language, uint32_t least, uint32_t most)
 {
-    return most >= MLCI_RX_FAR || mlci_rx_shortest(s, language, MLCI_TEXT_BUDGET) <= most;
+    if (most < MLCI_RX_FAR && mlci_rx_shortest(s, language, MLCI_TEXT_BUDGET) > most)
+        return false;
+    return least == 0 || language == MLCI_RX_ALL
+        || mlci_rx_longest(s, language, MLCI_TEXT_BUDGET) >= mlci_min(least, MLCI_RX_FAR);
 }
 
 /* A conjunction's lengths apart from its languages. */
@@ -182,7 +185,7 @@ static void ts_one(mlci_machine *m, mlci_fx a, uint32_t *w)
     }
     w[0] = rest == MLCI_FX_TRUE ? MLCI_RX_ALL : mlci_judge_language(m, rest, false);
     if (w[1] > w[2] || mlci_rx_dead(&m->s->rx, w[0], MLCI_TEXT_BUDGET)
-        || !mlci_text_fits(&m->s->rx, w[0], w[2]))
+        || !mlci_text_fits(&m->s->rx, w[0], w[1], w[2]))
         w[0] = MLCI_RX_NONE;
 }
 
@@ -226,7 +229,7 @@ static bool ts_take(mlci_machine *m, uint32_t *w, uint32_t n, uint8_t c, bool fi
             w[i + 1] -= w[i + 1] > 0;
             w[i + 2] -= w[i + 2] > 0 && w[i + 2] != UINT32_MAX;
         }
-        if (w[i] > MLCI_RX_ALL && !mlci_text_fits(&m->s->rx, w[i], w[i + 2]))
+        if (w[i] > MLCI_RX_ALL && !mlci_text_fits(&m->s->rx, w[i], w[i + 1], w[i + 2]))
             w[i] = MLCI_RX_NONE;
         any |= w[i] != MLCI_RX_NONE;
     }
@@ -301,6 +304,24 @@ size_t mlci_text_begin(const uint8_t *text, size_t end)
             return i - 1;
     }
     return 0;
+}
+
+size_t mlci_text_decode(const uint8_t *p, size_t n, char *out, size_t cap)
+{
+    uint32_t place = 0;
+    size_t k = 0;
+    uint8_t c;
+
+    for (size_t i = 0; i < n; i++) {
+        const mlci_text_event e = mlci_text_byte(&place, p[i], false, &c);
+
+        if (e != MLCI_TEXT_CHAR && e != MLCI_TEXT_REST)
+            continue;
+        if (k == cap)
+            return 0;
+        out[k++] = (char)c;
+    }
+    return k;
 }
 
 /* ---- values as numbers ---------------------------------------------------------------- */

@@ -30,8 +30,8 @@ bool mlci_text_escape(uint32_t place, uint32_t i, uint8_t *c);
 /* A list of texts, one for each formula: language, least, most length. */
 enum { MLCI_TEXT_WORDS = 3 };
 uint32_t mlci_texts_of(mlci_machine *m, uint32_t vec);       /* 0: none is possible */
-/* Can a text of the language still end within so many characters? */
-bool mlci_text_fits(mlci_rx_store *s, mlci_rx language, uint32_t most);
+/* Can a text of the language still end within so many characters, and not before? */
+bool mlci_text_fits(mlci_rx_store *s, mlci_rx language, uint32_t least, uint32_t most);
 enum { MLCI_TEXTS_ON = -1, MLCI_TEXTS_DEAD = -2 };
 /* ON, DEAD, or which of them has ended. */
 int32_t mlci_texts_step(mlci_machine *m, uint32_t *texts, uint32_t *place, uint8_t byte);
@@ -41,6 +41,10 @@ bool mlci_texts_free(const mlci_machine *m, uint32_t texts, mlci_inside *in);
 
 /* Where the string whose closing quote is, or would be, at `end` has its opening quote. */
 size_t mlci_text_begin(const uint8_t *text, size_t end);
+
+/* The text of a string between its quotes, with the escapes that must be; 0: it does not fit
+ * into cap bytes. */
+size_t mlci_text_decode(const uint8_t *p, size_t n, char *out, size_t cap);
 
 /* Equal for equal values: 1 and 1.0, members in any order. */
 uint64_t mlci_json_text_hash(const uint8_t *p, size_t n);

@@ -9,6 +9,9 @@
 
 enum { WO_DEPTH = 64 };
 
+/* What s->words is asked: the list of a language; the table of items that are not a name. */
+enum { WO_LIST, WO_NO_ITEM };
+
 static int wo_compare(const void *a, const void *b)
 {
     const mlci_wanted *x = a, *y = b;
@@ -62,6 +65,9 @@ mlci_rx mlci_words_language(mlci_schema *s, mlci_wanted *words, size_t n)
     if (n > MLCI_MOST_WORDS || mlci_words_of(s, r) != 0)
         return r;
     for (size_t i = 0; i < n; i++)
+        if (words[i].n > MLCI_WORD_BYTES)
+            return r;
+    for (size_t i = 0; i < n; i++)
         names[i] = mlci_schema_name(s, words[i].p, words[i].n);
     qsort(names, n, sizeof *names, wo_by_number);
     for (size_t i = 0; i < n; i++)
@@ -69,13 +75,13 @@ mlci_rx mlci_words_language(mlci_schema *s, mlci_wanted *words, size_t n)
             names[kept++] = names[i];
     list = mlci_tuple(&s->tuples, names, kept);
     if (names[kept - 1] != UINT32_MAX && list != UINT32_MAX)
-        (void)mlci_map_put(&s->words, r, 0, list);    /* else it is a language like others */
+        (void)mlci_map_put(&s->words, r, WO_LIST, list);    /* else it is a language like others */
     return r;
 }
 
 uint32_t mlci_words_of(const mlci_schema *s, mlci_rx language)
 {
-    const uint32_t list = mlci_map_get(&s->words, language, 0);
+    const uint32_t list = mlci_map_get(&s->words, language, WO_LIST);
 
     return list != UINT32_MAX ? list : 0;
 }
@@ -129,6 +135,24 @@ mlci_fx mlci_words_formula(mlci_schema *s, const uint32_t *names, uint32_t n)
         return MLCI_FX_FALSE;
     return mlci_fx_and(t, mlci_fx_atom(t, MLCI_AT_TYPE, MLCI_V_STRING, 0),
                        mlci_fx_atom(t, MLCI_AT_STRING, mlci_words_some(s, names, n), 0));
+}
+
+mlci_fx mlci_words_no_item(mlci_schema *s, uint32_t name)
+{
+    uint32_t table = mlci_map_get(&s->words, name, WO_NO_ITEM);
+    void *items = s->items;
+
+    if (table == UINT32_MAX) {
+        if (!mlci_grow(s->ctx, &items, &s->cap_items, s->n_items + 1, sizeof *s->items))
+            return UINT32_MAX;
+        s->items = items;
+        table = (uint32_t)s->n_items;
+        s->items[s->n_items++] = (mlci_items){
+            .rest = mlci_fx_not(&s->tuples, mlci_words_formula(s, &name, 1)) };
+        if (!mlci_map_put(&s->words, name, WO_NO_ITEM, table))
+            return UINT32_MAX;
+    }
+    return mlci_fx_atom(&s->tuples, MLCI_AT_ITEMS, table, 0);
 }
 
 /* ---- one text ------------------------------------------------------------------------- */
