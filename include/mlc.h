@@ -957,13 +957,18 @@ enum {
                                     [{"begin", "schema", "end"}], "triggers": []} */
 };
 enum {
-    MLC_GRAMMAR_NO_FORMAT = 1    /* JSON Schema's "format" is a remark only    */
+    MLC_GRAMMAR_NO_FORMAT = 1,   /* JSON Schema's "format" is a remark only    */
+    MLC_GRAMMAR_COMPACT   = 2,   /* JSON without spaces; else any may come ... */
+    MLC_GRAMMAR_SPACED    = 4,   /* ... or one behind each comma and colon     */
+    MLC_GRAMMAR_IN_ORDER  = 8,   /* members as "properties" lists them, others
+                                    last; else in any order                    */
+    MLC_GRAMMAR_PLAIN     = 16   /* strings escape only what must be           */
 };
 
 typedef struct mlc_grammar_options {
     uint32_t struct_size;
     uint32_t kind;         /* MLC_GRAMMAR_*                                   */
-    uint32_t flags;        /* MLC_GRAMMAR_NO_...                              */
+    uint32_t flags;        /* MLC_GRAMMAR_NO_FORMAT, ...                      */
     uint32_t reserved;
     uint64_t limit;        /* bytes that it may take, 0 = 256 MiB             */
 } mlc_grammar_options;

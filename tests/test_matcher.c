@@ -4,6 +4,7 @@
  * forks, ends, forced bytes; bad arguments.
  */
 #include "golden.h"
+#include "random_schema.h"
 #include "../src/base/base.h"
 
 #include <math.h>
@@ -237,6 +238,99 @@ static void test_walks(const words *w)
     T_CHECK(pairs >= 2000, "%u", pairs);
 }
 
+/* A grammar by chance, written in one of the ways: 0 if nothing fits it. */
+static mlc_grammar *random_grammar(const words *w, mlci_buf *b, mlc_grammar_options *o,
+                                   uint64_t *seed)
+{
+    static const uint32_t flags[] = {
+        0, 0, MLC_GRAMMAR_COMPACT, MLC_GRAMMAR_SPACED, MLC_GRAMMAR_IN_ORDER, MLC_GRAMMAR_PLAIN,
+        MLC_GRAMMAR_COMPACT | MLC_GRAMMAR_IN_ORDER | MLC_GRAMMAR_PLAIN,
+    };
+    mlc_error err = { 0 };
+    mlc_grammar *g;
+    mlc_status st;
+
+    mlc_grammar_options_init(o);
+    mlci_buf_clear(b);
+    switch (t_below(seed, 8)) {
+    case 0:  o->kind = MLC_GRAMMAR_REGEX; r_regex(b, seed); break;
+    case 1:  o->kind = MLC_GRAMMAR_EBNF; r_rules(b, seed); break;
+    default:
+        o->flags = flags[t_below(seed, sizeof flags / sizeof *flags)];
+        r_schema(b, seed, 3);
+        break;
+    }
+    st = mlc_grammar_open(w->v, b->data, b->n, o, &g, &err);
+    T_CHECK(st == MLC_OK || strstr(err.text, "unsatisfiable") != NULL
+            || strstr(err.text, "left recursion") != NULL, "%s: %s", b->data, err.text);
+    return g;
+}
+
+/* Every mask is exact, and a whole text that was written in a way of its own is one of the
+ * grammar in any way. */
+static void random_walk(const words *w, mlc_grammar *g, mlc_grammar *plain, uint64_t *seed)
+{
+    uint32_t *mask = malloc(mlc_vocab_words(w->v) * sizeof *mask);
+    mlc_matcher *m, *any;
+    char text[1024] = "";
+    size_t n = 0;
+
+    T_CHECK(mlc_matcher_open(g, &m, NULL) == MLC_OK, "open");
+    T_CHECK(mlc_matcher_open(plain, &any, NULL) == MLC_OK, "open");
+    for (uint32_t i = 0; i < 12; i++) {
+        int32_t token;
+
+        (void)check_mask(w, m);
+        T_CHECK(mlc_matcher_mask(m, mask) == MLC_OK, "mask");
+        token = choose(w, mask, seed);
+        if (token < 0)
+            break;
+        T_CHECK(mlc_matcher_accept(m, token) == MLC_OK, "accept");
+        n += (size_t)snprintf(text + n, sizeof text - n, "%.*s",
+                              (int)(w->offsets[token + 1] - w->offsets[token]),
+                              w->bytes + w->offsets[token]);
+        T_CHECK(mlc_matcher_accept(any, token) == MLC_OK, "not a beginning in any way: %s", text);
+        if ((uint32_t)token + 1 == w->n)
+            break;
+    }
+    mlc_matcher_close(m);
+    mlc_matcher_close(any);
+    free(mask);
+}
+
+static void test_random(void)
+{
+    words w = make(700, t_seed + 1);
+    uint64_t seed = t_seed;
+    uint32_t done = 0;
+    mlci_buf b;
+
+    T_CASE("2,000 grammars by chance");
+    mlci_buf_init(&b, ctx, 1 << 20);
+    for (uint32_t i = 0; done < 2000 && i < 6000 && t_case_fails == 0; i++) {
+        mlc_grammar_options o, any;
+        mlc_grammar *g = random_grammar(&w, &b, &o, &seed), *plain = g;
+
+        if (g == NULL)
+            continue;
+        any = o;
+        /* in order, less is left to be settled, so numbers and texts have more forms */
+        any.flags = o.flags & MLC_GRAMMAR_IN_ORDER;
+        if (o.flags != any.flags)
+            T_CHECK(mlc_grammar_open(w.v, b.data, b.n, &any, &plain, NULL) == MLC_OK, "any way");
+        for (int k = 0; k < 2 && plain != NULL; k++)
+            random_walk(&w, g, plain, &seed);
+        T_CHECK(t_case_fails == 0, "kind %u, flags %u: %.*s", o.kind, o.flags, (int)b.n, b.data);
+        if (plain != g)
+            mlc_grammar_close(plain);
+        mlc_grammar_close(g);
+        done++;
+    }
+    T_CHECK(done == 2000 || t_case_fails > 0, "%u", done);
+    mlci_buf_reset(&b);
+    release(&w);
+}
+
 static void test_forced(const words *w)
 {
     static const char schema[] = "{\"type\":\"object\",\"properties\":{\"abc\":{\"const\":true}},"
@@ -325,6 +419,13 @@ static void test_arguments(const words *w)
     T_CHECK(mlc_grammar_open(w->v, "true", 4, &o, &none, &err) == MLC_EINVAL && none == NULL,
         "kind");
     mlc_grammar_options_init(&o);
+    o.flags = MLC_GRAMMAR_COMPACT | MLC_GRAMMAR_SPACED;
+    T_CHECK(mlc_grammar_open(w->v, "true", 4, &o, &none, &err) == MLC_EINVAL && none == NULL,
+        "spaces and none");
+    o.flags = 1u << 30;
+    T_CHECK(mlc_grammar_open(w->v, "true", 4, &o, &none, &err) == MLC_EINVAL && none == NULL,
+        "flags");
+    mlc_grammar_options_init(&o);
     o.limit = 2000;
     T_CHECK(mlc_grammar_open(w->v, schemas[1], strlen(schemas[1]), &o, &none,
         &err) == MLC_ENOMEM, "limit");
@@ -352,6 +453,7 @@ int main(void)
     T_CASE("vocabulary");
     w = make(1200, t_seed);
     test_walks(&w);
+    test_random();
     test_forced(&w);
     test_many(&w);
     test_arguments(&w);

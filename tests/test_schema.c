@@ -215,6 +215,47 @@ static void test_dead_ends(void)
     }
 }
 
+/* Ways to write values. */
+static const struct { uint32_t flags; const char *schema, *fit, *unfit; } ways[] = {
+    { MLC_GRAMMAR_COMPACT, "true", "{\"a\":[1,2],\"b c\":\" \"}|[]|1",
+      " 1|[1, 2]|{ }|{\"a\": 1}|1 |[ ]" },
+    { MLC_GRAMMAR_SPACED, "true", "{\"a\": [1, 2], \"b\": {}}|[]|[[], 1]",
+      "[1,2]|{\"a\":1}|{\"a\":  1}|[ 1]|[1 , 2]|[1,\n2]|1 " },
+    { MLC_GRAMMAR_IN_ORDER,
+      "{\"properties\":{\"b\":{},\"a\":{},\"c\":{}},\"required\":[\"a\"],\"type\":\"object\"}",
+      "{\"b\":1,\"a\":1,\"c\":1}|{\"a\":1}|{\"b\":1, \"a\":1,\"x\":1,\"y\":1}",
+      "{\"a\":1,\"b\":1}|{\"c\":1|{\"x\":1|{\"b\":1,\"c|{\"a\":1,\"x\":1,\"c\":1}|{\"b\":1}" },
+    { MLC_GRAMMAR_IN_ORDER,
+      "{\"allOf\":[{\"properties\":{\"z\":{\"const\":1},\"y\":{}}},"
+      "{\"properties\":{\"x\":{},\"y\":{\"const\":2}}}],\"type\":\"object\"}",
+      "{\"z\":1,\"y\":2,\"x\":3}|{\"z\":1,\"x\":3}", "{\"x\":1,\"z\":1}|{\"y\":2,\"z\":1}" },
+    { MLC_GRAMMAR_PLAIN, "{\"type\":\"string\"}", "\"a\\n\\\"\\u0001\"|\"\xc3\xa4\"",
+      "\"\\u0041\"|\"\\/\"|\"\\u00e4\"" },
+    { MLC_GRAMMAR_PLAIN, "{\"type\":\"string\",\"maxLength\":2}", "\"a\\n\"|\"\\u0001\"",
+      "\"\\u0041\"|\"a\\nb\"" },
+    { 0, "{\"not\":{\"type\":\"string\",\"maxLength\":2}}", "\"\\u0041bc\"", "\"\\u0041\"" },
+};
+
+static void test_ways(void)
+{
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        mlc_grammar_options o;
+        mlc_error err = { 0 };
+        mlc_grammar *g;
+
+        T_CASE("flags %u: %s", ways[i].flags, ways[i].schema);
+        mlc_grammar_options_init(&o);
+        o.flags = ways[i].flags;
+        (void)mlc_grammar_open(bytes, ways[i].schema, strlen(ways[i].schema), &o, &g, &err);
+        T_CHECK(g != NULL, "%s", err.text);
+        if (g != NULL) {
+            check_list(g, ways[i].fit, true);
+            check_list(g, ways[i].unfit, false);
+        }
+        mlc_grammar_close(g);
+    }
+}
+
 /* What is refused, how, and what the sentence names. */
 static void test_refused(void)
 {
@@ -469,6 +510,7 @@ int main(void)
     if (mlc_vocab_open(ctx, all, offsets, 256, NULL, 0, &bytes, NULL) != MLC_OK)
         return 1;
     test_cases();
+    test_ways();
     test_dead_ends();
     test_refused();
     test_suite();

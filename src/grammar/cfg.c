@@ -24,22 +24,92 @@ uint32_t mlci_cfg_node_add(mlci_cfg *g, mlci_cfg_kind kind, uint32_t what, uint3
     return (uint32_t)g->n_nodes++;
 }
 
-/* Ways found so far, and nodes with their calls that were looked at. */
+/* ---- calls ------------------------------------------------------------------------------ */
+
+/* Where rules that are being read go on is a list of pairs, each node once: the node behind
+ * a call, and where that rule goes on in turn.  0 is the end of the text, in a list the
+ * pair 0, 0.  So many stacks are one number, which share what they have in common. */
+enum { CF_DEEP = 2000 };
+
+static uint32_t cf_push(mlci_cfg *g, uint32_t node, uint32_t calls)
+{
+    return mlci_tuple(g->tuples, (const uint32_t[]){ node, calls }, 2);
+}
+
+static const uint32_t *cf_pairs(const mlci_cfg *g, uint32_t calls, uint32_t *n)
+{
+    static const uint32_t end[2] = { 0, 0 };
+    const uint32_t *x = mlci_tuple_at(g->tuples, calls, n);
+
+    if (calls != 0)
+        return x;
+    *n = 2;
+    return end;
+}
+
+/* The stacks of both; UINT32_MAX: a limit was reached. */
+static uint32_t cf_union(mlci_cfg *g, uint32_t a, uint32_t b, uint32_t depth)
+{
+    uint32_t n_a, n_b, i = 0, k = 0, n = 0, known, *words;
+    const uint32_t *x = cf_pairs(g, a, &n_a), *y = cf_pairs(g, b, &n_b);
+    bool failed = false;
+
+    if (a == b)
+        return a;
+    if (a > b)
+        return cf_union(g, b, a, depth);
+    known = mlci_map_get(&g->unions, a, b);
+    if (known != UINT32_MAX)
+        return known;
+    words = depth < CF_DEEP ? mlci_new(g->ctx, n_a + n_b, sizeof *words) : NULL;
+    if (words == NULL)
+        return UINT32_MAX;
+    while (i < n_a || k < n_b) {
+        const bool left = k == n_b || (i < n_a && x[i] <= y[k]);
+        const bool right = i == n_a || (k < n_b && y[k] <= x[i]);
+
+        words[n] = left ? x[i] : y[k];
+        words[n + 1] = left && right ? cf_union(g, x[i + 1], y[k + 1], depth + 1)
+                     : left ? x[i + 1] : y[k + 1];
+        failed |= words[n + 1] == UINT32_MAX;
+        n += 2;
+        i += left ? 2 : 0;
+        k += right ? 2 : 0;
+    }
+    known = failed ? UINT32_MAX : mlci_tuple(g->tuples, words, n);
+    mlci_delete(g->ctx, words, n_a + n_b, sizeof *words);
+    return known != UINT32_MAX && mlci_map_put(&g->unions, a, b, known) ? known : UINT32_MAX;
+}
+
+/* ---- ways ------------------------------------------------------------------------------- */
+
+/* Ways found so far, and nodes with their calls; those that are to be looked at. */
 struct cf_ways {
     mlci_cfg *g;
     uint32_t  n, n_seen;
     bool      failed;
-    uint32_t  words[CF_WAYS * CF_WORDS], seen[CF_WAYS * 2];
+    uint32_t  words[CF_WAYS * CF_WORDS];
+    struct cf_seen { uint32_t node, calls; bool fresh; } seen[CF_WAYS];
 };
 typedef struct cf_ways cf_ways;
+
+static uint32_t cf_both(cf_ways *w, uint32_t a, uint32_t b)
+{
+    const uint32_t r = cf_union(w->g, a, b, 0);
+
+    w->failed |= r == UINT32_MAX;
+    return r;
+}
 
 static void cf_add(cf_ways *w, uint32_t language, uint32_t node, uint32_t calls)
 {
     uint32_t *x = w->words;
 
     for (uint32_t i = 0; i < w->n; i++, x += CF_WORDS)
-        if (x[0] == language && x[1] == node && x[2] == calls)
+        if (x[0] == language && x[1] == node) {
+            x[2] = cf_both(w, x[2], calls);
             return;
+        }
     if (w->n == CF_WAYS) {
         w->failed = true;
         return;
@@ -50,58 +120,77 @@ static void cf_add(cf_ways *w, uint32_t language, uint32_t node, uint32_t calls)
 
 static void cf_queue(cf_ways *w, uint32_t node, uint32_t calls)
 {
+    struct cf_seen *x = w->seen;
+
     if (!w->g->nodes[node].ends)
         return;
-    for (uint32_t i = 0; i < w->n_seen; i++)
-        if (w->seen[2 * i] == node && w->seen[2 * i + 1] == calls)
+    for (uint32_t i = 0; i < w->n_seen; i++, x++)
+        if (x->node == node) {
+            calls = cf_both(w, x->calls, calls);
+            x->fresh |= calls != x->calls;
+            x->calls = calls;
             return;
+        }
     if (w->n_seen == CF_WAYS) {
         w->failed = true;
         return;
     }
-    w->seen[2 * w->n_seen] = node;
-    w->seen[2 * w->n_seen++ + 1] = calls;
+    *x = (struct cf_seen){ node, calls, true };
+    w->n_seen++;
 }
 
-/* All terminals that can come at a node. */
+/* What follows from being at a node. */
+static void cf_look(cf_ways *w, uint32_t node, uint32_t calls)
+{
+    mlci_cfg *g = w->g;
+    const mlci_cfg_node *x = &g->nodes[node];
+    const uint32_t *pairs;
+    uint32_t n;
+
+    switch (x->kind) {
+    case MLCI_CFG_READ:
+        if (mlci_rx_nullable(g->rx, x->what))
+            cf_queue(w, x->next, calls);
+        if (x->what != MLCI_RX_EMPTY)
+            cf_add(w, x->what, x->next, calls);
+        break;
+    case MLCI_CFG_CHOOSE:
+        cf_queue(w, x->what, calls);
+        cf_queue(w, x->next, calls);
+        break;
+    case MLCI_CFG_CALL:                  /* a call at the end of a rule replaces it */
+        n = g->nodes[x->next].kind != MLCI_CFG_END ? cf_push(g, x->next, calls) : calls;
+        w->failed |= n == UINT32_MAX;
+        if (!w->failed)
+            cf_queue(w, g->rules[x->what], n);
+        break;
+    default:
+        pairs = cf_pairs(g, calls, &n);
+        for (uint32_t i = 0; i < n && !w->failed; i += 2)
+            if (pairs[i] == 0)
+                cf_add(w, MLCI_RX_EMPTY, CF_DONE, 0);
+            else
+                cf_queue(w, pairs[i], pairs[i + 1]);
+        break;
+    }
+}
+
+/* All terminals that can come at a node; again where more calls were found. */
 static void cf_enter(cf_ways *w, uint32_t node, uint32_t calls)
 {
-    mlci_tuples *t = w->g->tuples;
-    uint32_t i = w->n_seen, n;
+    bool more = true;
 
     cf_queue(w, node, calls);
-    for (; i < w->n_seen && !w->failed; i++) {
-        const mlci_cfg_node *x = &w->g->nodes[w->seen[2 * i]];
-        const uint32_t *call;
+    while (more && !w->failed) {
+        more = false;
+        for (uint32_t i = 0; i < w->n_seen && !w->failed; i++) {
+            struct cf_seen *x = &w->seen[i];
 
-        calls = w->seen[2 * i + 1];
-        switch (x->kind) {
-        case MLCI_CFG_READ:
-            if (mlci_rx_nullable(w->g->rx, x->what))
-                cf_queue(w, x->next, calls);
-            if (x->what != MLCI_RX_EMPTY)
-                cf_add(w, x->what, x->next, calls);
-            break;
-        case MLCI_CFG_CHOOSE:
-            cf_queue(w, x->what, calls);
-            cf_queue(w, x->next, calls);
-            break;
-        case MLCI_CFG_CALL:              /* a call at the end of a rule replaces it */
-            n = calls;
-            if (w->g->nodes[x->next].kind != MLCI_CFG_END)
-                n = mlci_tuple(t, (const uint32_t[]){ x->next, calls }, 2);
-            w->failed |= n == UINT32_MAX;
-            if (!w->failed)
-                cf_queue(w, w->g->rules[x->what], n);
-            break;
-        default:
-            if (calls == 0) {
-                cf_add(w, MLCI_RX_EMPTY, CF_DONE, 0);
-                break;
-            }
-            call = mlci_tuple_at(t, calls, &n);
-            cf_queue(w, call[0], call[1]);
-            break;
+            if (!x->fresh)
+                continue;
+            x->fresh = false;
+            more = true;
+            cf_look(w, x->node, x->calls);
         }
     }
 }
@@ -153,6 +242,7 @@ static void cf_find_ends(mlci_cfg *g)
 bool mlci_cfg_ready(mlci_cfg *g)
 {
     cf_find_ends(g);
+    mlci_map_open(&g->unions, g->ctx);
     g->ways = mlci_new(g->ctx, 1, sizeof *g->ways);
     return g->ways != NULL;
 }
@@ -223,6 +313,7 @@ void mlci_cfg_close(mlci_cfg *g)
 {
     if (g->ctx == NULL)
         return;
+    mlci_map_close(&g->unions);
     mlci_delete(g->ctx, g->ways, 1, sizeof *g->ways);
     mlci_delete(g->ctx, g->nodes, g->cap_nodes, sizeof *g->nodes);
     mlci_delete(g->ctx, g->rules, g->cap_rules, sizeof *g->rules);

@@ -4,8 +4,9 @@
  *
  * A rule is a net of nodes: read something of a language, call a rule, choose, end.  A
  * text is read by all ways at once: each way is what is left of a terminal, the node behind
- * it and the calls it is in, kept once as a list in which ways share what they have in
- * common.  Left recursion is turned into repetition when the grammar is read.
+ * it and all stacks of calls that it may be in, as one graph (Tomita 1985).  So a grammar
+ * that is ambiguous has no more ways than it has nodes.  Left recursion is turned into
+ * repetition when the grammar is read.
  */
 #ifndef MLCI_CFG_H
 #define MLCI_CFG_H
@@ -33,6 +34,7 @@ typedef struct mlci_cfg {
     uint32_t      *rules;        /* the node each begins with                        */
     size_t         n_rules, cap_rules;
     struct cf_ways *ways;        /* room for a step                                  */
+    mlci_map       unions;       /* of calls                                         */
 } mlci_cfg;
 
 enum { MLCI_CFG_EBNF, MLCI_CFG_LARK };

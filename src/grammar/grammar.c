@@ -12,6 +12,10 @@
 #include <math.h>
 #include <string.h>
 
+#define GR_SPACES (MLC_GRAMMAR_COMPACT | MLC_GRAMMAR_SPACED)
+#define GR_FLAGS  ((uint32_t)(GR_SPACES | MLC_GRAMMAR_NO_FORMAT | MLC_GRAMMAR_IN_ORDER             \
+                              | MLC_GRAMMAR_PLAIN))
+
 enum { GR_OPTIONS_V0 = sizeof(mlc_grammar_options), GR_LIMIT = 256 << 20 };
 
 struct mlc_vocab {
@@ -185,7 +189,13 @@ static mlc_status gr_regex(mlc_grammar *g, const char *text, size_t n, mlc_error
 static mlc_status gr_compile(mlc_grammar *g, const char *text, size_t n,
                              const mlc_grammar_options *o, mlc_error *err)
 {
-    const mlci_schema_options so = { (o->flags & MLC_GRAMMAR_NO_FORMAT) == 0 };
+    const mlci_schema_options so = {
+        .format = (o->flags & MLC_GRAMMAR_NO_FORMAT) == 0,
+        .spaces = (o->flags & MLC_GRAMMAR_COMPACT) != 0 ? MLCI_SPACES_NONE
+                : (o->flags & MLC_GRAMMAR_SPACED) != 0 ? MLCI_SPACES_ONE : MLCI_SPACES_ANY,
+        .in_order = (o->flags & MLC_GRAMMAR_IN_ORDER) != 0,
+        .own_escapes = (o->flags & MLC_GRAMMAR_PLAIN) != 0,
+    };
     const size_t limit = o->limit > 0 && o->limit < SIZE_MAX ? (size_t)o->limit : GR_LIMIT;
     mlc_status st;
 
@@ -225,6 +235,10 @@ mlc_status mlc_grammar_open(mlc_vocab *v, const char *text, size_t n_bytes,
     st = mlci_options_read(&o, sizeof o, GR_OPTIONS_V0, opts, err);
     if (st != MLC_OK)
         return st;
+    if ((o.flags & ~GR_FLAGS) != 0
+        || (o.flags & GR_SPACES) == GR_SPACES)
+        return mlci_fail(err, MLC_EINVAL, 0, "grammar: flags %u that are not known, or contradict",
+                         o.flags);
     g = mlci_new(v->ctx, 1, sizeof *g);
     if (g == NULL)
         return mlci_nomem(err, "grammar");

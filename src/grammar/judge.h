@@ -39,7 +39,9 @@ bool mlci_judge_few_texts(mlci_machine *m, mlci_fx a);
 /* What a table says of a member of a known name. */
 mlci_fx mlci_judge_member_value(mlci_machine *m, const mlci_members *t, uint32_t name);
 /* Of a plain list: may a member of a known name come? */
-bool mlci_judge_allows(mlci_machine *m, uint32_t vec, uint32_t name);
+bool mlci_judge_allows(mlci_machine *m, uint32_t vec, uint32_t name, const mlci_shape *shape);
+/* Does one name come before another where members have an order?  UINT32_MAX: others. */
+bool mlci_shape_before(const mlci_shape *shape, uint32_t name, uint32_t other);
 
 /* ---- members and items (judge_split.c) -------------------------------------------------- */
 

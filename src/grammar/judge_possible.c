@@ -89,12 +89,19 @@ static bool jp_member_possible(mlci_machine *m, const jp_plain *p, uint32_t name
     return mlci_judge_possible(m, all);
 }
 
-bool mlci_judge_allows(mlci_machine *m, uint32_t vec, uint32_t name)
+bool mlci_judge_allows(mlci_machine *m, uint32_t vec, uint32_t name, const mlci_shape *shape)
 {
     jp_plain p;
     uint32_t n;
 
     jp_conjunction(m, *mlci_tuple_at(jp_t(m), vec, &n), &p);
+    for (uint32_t i = 0; i < p.n && shape->n_ranks > 0; i++) {
+        const mlci_claim x = p.items[i] > MLCI_FX_TRUE ? mlci_fx_atom_of(jp_t(m), p.items[i])
+                                                       : (mlci_claim){ MLCI_AT_TYPE, 0, 0 };
+
+        if (x.kind == MLCI_AT_HAS && mlci_shape_before(shape, x.a, name))
+            return false;
+    }
     return jp_member_possible(m, &p, name);
 }
 

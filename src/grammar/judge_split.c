@@ -92,7 +92,9 @@ static mlci_fx je_arrive(void *user, mlci_fx atom, const mlci_claim *x)
     mlci_fx want;
 
     switch (x->kind) {
-    case MLCI_AT_HAS:    return x->a == e->name ? MLCI_FX_TRUE : atom;
+    case MLCI_AT_HAS:
+        return x->a == e->name ? MLCI_FX_TRUE
+             : mlci_shape_before(e->shape, x->a, e->name) ? MLCI_FX_FALSE : atom;
     case MLCI_AT_MORE: case MLCI_AT_LONGER:
         return x->a == 1 ? MLCI_FX_TRUE : mlci_fx_atom(je_t(e->m), x->kind, x->a - 1, 0);
     case MLCI_AT_NAMES:

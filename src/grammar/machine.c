@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MA_PATTERNS = 8, MA_TEXT_BYTES = MLCI_WORD_BYTES, MA_MOST_STATES = 1 << 24 };
+enum { MA_PATTERNS = 8, MA_TEXT_BYTES = MLCI_WORD_BYTES, MA_SEEN = 4096, MA_MOST_STATES = 1 << 24 };
 #define MA_NO (UINT32_MAX - 1)
 
 static mlci_tuples *ma_t(const mlci_machine *m) { return &m->s->tuples; }
@@ -46,10 +46,21 @@ static uint32_t ma_pick(const mlci_machine *m, uint32_t list, uint32_t i)
     return ma_t(m)->items[list][1 + i];
 }
 
-static bool ma_space(uint8_t b) { return b == ' ' || b == '\n' || b == '\t' || b == '\r'; }
+static bool ma_space(const mlci_machine *m, uint8_t b)
+{
+    return m->s->o.spaces == MLCI_SPACES_ANY
+        && (b == ' ' || b == '\n' || b == '\t' || b == '\r');
+}
 
-/* Where the value that ends before `end` begins, in an array: backwards, strings as one. */
-static size_t ma_item_begin(const mlci_machine *m, size_t end)
+/* A state behind a comma or a colon. */
+static mlci_state ma_behind(mlci_machine *m, mlci_state s)
+{
+    return m->s->o.spaces == MLCI_SPACES_ONE && s != MLCI_DEAD ? MA_STATE(m, MA_SPACE, s) : s;
+}
+
+/* Where the value that ends before `end` begins, behind one of two bytes: backwards, strings
+ * as one. */
+static size_t ma_value_begin(const mlci_machine *m, size_t end, uint8_t behind, uint8_t or)
 {
     uint32_t depth = 0;
     size_t i = end;
@@ -57,7 +68,7 @@ static size_t ma_item_begin(const mlci_machine *m, size_t end)
     for (; i > 0; i--) {
         const uint8_t b = m->text[i - 1];
 
-        if (depth == 0 && (b == ',' || b == '['))
+        if (depth == 0 && (b == behind || b == or))
             break;
         if (b == '}' || b == ']')
             depth++;
@@ -69,18 +80,55 @@ static size_t ma_item_begin(const mlci_machine *m, size_t end)
     return i;
 }
 
+static size_t ma_item_begin(const mlci_machine *m, size_t end)
+{
+    return ma_value_begin(m, end, ',', '[');
+}
+
+static uint64_t ma_name_hash(const mlci_machine *m, size_t begin, size_t end)
+{
+    return mlci_hash(m->text + begin, end - begin, 2);
+}
+
+static size_t ma_back_to(const mlci_machine *m, size_t i, uint8_t byte)
+{
+    while (i > 0 && m->text[i - 1] != byte)
+        i--;
+    return i > 0 ? i - 1 : 0;
+}
+
+/* Is there a member of this name in the object, before the name whose opening quote is at
+ * `quote`?  Backwards through the text. */
+static bool ma_name_before(const mlci_machine *m, size_t quote, uint64_t hash)
+{
+    while (quote > 0) {
+        size_t comma = quote, end;
+
+        while (comma > 0 && m->text[comma - 1] != ',' && m->text[comma - 1] != '{')
+            comma--;
+        if (comma == 0 || m->text[comma - 1] == '{')
+            return false;
+        end = ma_back_to(m, ma_value_begin(m, comma - 1, ':', ':'), '"');
+        quote = mlci_text_begin(m->text, end);
+        if (ma_name_hash(m, quote + 1, end) == hash)
+            return true;
+    }
+    return false;
+}
+
 /* Names or items so far: number of a list (hash low, hash high, list before), 0: none.  Of
  * a token that is only tried, all look alike (MA_TRIED), so that states are few: what they
  * are is looked up in the text. */
 enum { MA_TRIED = 1 };
 
+/* end: of the item, or where the name's opening quote is. */
 static bool ma_known(mlci_machine *m, uint32_t list, uint64_t hash, bool names, size_t end)
 {
     for (; list != 0; list = ma_pick(m, list, 2)) {
         uint64_t x = (uint64_t)ma_pick(m, list, 1) << 32 | ma_pick(m, list, 0);
 
-        if (x == MA_TRIED && names)      /* a second whole name in one token */
-            return true;
+        if (x == MA_TRIED && names)
+            return ma_name_before(m, end, hash);
         if (x == MA_TRIED) {             /* the item before */
             const size_t begin = ma_item_begin(m, end);
 
@@ -182,6 +230,14 @@ static int32_t ma_literal(mlci_machine *m, uint32_t vec, uint32_t type)
 
 /* ---- names ---------------------------------------------------------------------------- */
 
+/* What a member leads to depends on the shape where names are told apart by patterns, or
+ * have an order. */
+static uint32_t ma_member_key(mlci_machine *m, uint32_t vec, uint32_t shape, uint32_t name)
+{
+    return name != UINT32_MAX && m->shapes[shape].n_ranks == 0
+         ? vec : ma_keep(m, (const uint32_t[]){ vec, shape }, 2);
+}
+
 /* What a member of a known name, or of others that match these patterns, splits into. */
 static bool ma_split(mlci_machine *m, uint32_t vec, uint32_t shape, uint32_t name,
                      uint64_t patterns, mlci_split *out)
@@ -191,7 +247,7 @@ static bool ma_split(mlci_machine *m, uint32_t vec, uint32_t shape, uint32_t nam
     const uint32_t p = name != UINT32_MAX ? MA_MEMBER_PENDING + name
                                           : MA_CLASS_PENDING + (uint32_t)patterns;
     const bool keep = name != UINT32_MAX || patterns < 1 << 20;
-    const uint32_t key = name != UINT32_MAX ? vec : ma_keep(m, (const uint32_t[]){ vec, shape }, 2);
+    const uint32_t key = ma_member_key(m, vec, shape, name);
 
     out->wants = keep ? mlci_map_get(&m->memo, w, key) : UINT32_MAX;
     if (out->wants == UINT32_MAX) {
@@ -210,18 +266,19 @@ static bool ma_split(mlci_machine *m, uint32_t vec, uint32_t shape, uint32_t nam
 static bool ma_allowed(mlci_machine *m, uint32_t vec, uint32_t shape, uint32_t seen, uint32_t i)
 {
     const uint32_t name = m->shapes[shape].names[i];
-    uint32_t n, known;
+    uint32_t n, known, key;
     const uint32_t *bits = mlci_tuple_at(ma_t(m), seen, &n);
     mlci_split split;
 
     if (i / 32 < n && (bits[i / 32] >> (i % 32) & 1) != 0)
         return false;
-    known = mlci_map_get(&m->memo, MA_ALLOWED + name, vec);
+    key = ma_member_key(m, vec, shape, name);
+    known = mlci_map_get(&m->memo, MA_ALLOWED + name, key);
     if (known != UINT32_MAX)
         return known == 1;
-    return ma_remember(m, MA_ALLOWED + name, vec,
-                       mlci_judge_plain(m, vec) ? mlci_judge_allows(m, vec, name)
-                                                : ma_split(m, vec, shape, name, 0, &split)) == 1;
+    return ma_remember(m, MA_ALLOWED + name, key, mlci_judge_plain(m, vec)
+                       ? mlci_judge_allows(m, vec, name, &m->shapes[shape])
+                       : ma_split(m, vec, shape, name, 0, &split)) == 1;
 }
 
 /* Texts of other names: the first says which may come at all, one more for each pattern. */
@@ -320,26 +377,44 @@ static bool ma_needs_others(mlci_machine *m, uint32_t vec)
             : ma_remember(m, MA_NEEDS_OTHERS, vec, !mlci_judge_plain(m, vec))) != 0;
 }
 
+/* The names that may not come any more after number i of a shape (UINT32_MAX: others): it,
+ * and where members have an order, those before it. */
+static uint32_t ma_seen(mlci_machine *m, const mlci_shape *shape, uint32_t seen, uint32_t i)
+{
+    const uint32_t name = i != UINT32_MAX ? shape->names[i] : i;
+    uint32_t n, words[MA_SEEN], most = shape->n_ranks > 0 ? (shape->n + 31) / 32 : i / 32 + 1;
+    const uint32_t *bits = mlci_tuple_at(ma_t(m), seen, &n);
+
+    if (i == UINT32_MAX && shape->n_ranks == 0)
+        return seen;
+    most = most > n ? most : n;
+    if (most > MA_SEEN) {
+        m->too_complex = true;
+        return seen;
+    }
+    memset(words, 0, most * sizeof *words);
+    memcpy(words, bits, n * sizeof *words);
+    if (i != UINT32_MAX)
+        words[i / 32] |= (uint32_t)1 << (i % 32);
+    for (uint32_t k = 0; k < shape->n && shape->n_ranks > 0; k++)
+        if (mlci_shape_before(shape, shape->names[k], name))
+            words[k / 32] |= (uint32_t)1 << (k % 32);
+    return ma_keep(m, words, most);
+}
+
 static mlci_state ma_key_end(mlci_machine *m, const uint32_t *f)
 {
-    const uint32_t *o = ma_at(m, f[6]);
+    const uint32_t *o = ma_at(m, f[6]), *bits;
     const mlci_shape *shape = &m->shapes[o[4]];
-    uint32_t n, seen[4096], others = o[3];
-    const uint32_t *bits = mlci_tuple_at(ma_t(m), o[2], &n);
+    uint32_t n, others = o[3];
     uint64_t patterns = 0, hash;
     mlci_split split;
 
     if (f[1] < f[2] && m->s->names[shape->names[f[1]]].n == f[3]) {
-        const uint32_t words = f[1] / 32 + 1 > n ? f[1] / 32 + 1 : n;
-
-        if (!ma_allowed(m, o[1], o[4], o[2], f[1]) || words > 4096)
+        if (!ma_allowed(m, o[1], o[4], o[2], f[1])
+            || !ma_split(m, o[1], o[4], shape->names[f[1]], 0, &split))
             return MLCI_DEAD;
-        memset(seen, 0, words * sizeof *seen);
-        memcpy(seen, bits, n * sizeof *seen);
-        seen[f[1] / 32] |= (uint32_t)1 << (f[1] % 32);
-        if (!ma_split(m, o[1], o[4], shape->names[f[1]], 0, &split))
-            return MLCI_DEAD;
-        return MA_STATE(m, MA_MEMBER, split.pending, ma_keep(m, seen, words), others, o[4],
+        return MA_STATE(m, MA_MEMBER, split.pending, ma_seen(m, shape, o[2], f[1]), others, o[4],
                         MA_COLON, o[6], split.wants);
     }
     if (f[5] == 0)
@@ -352,15 +427,16 @@ static mlci_state ma_key_end(mlci_machine *m, const uint32_t *f)
     if (!ma_split(m, o[1], o[4], UINT32_MAX, patterns, &split))
         return MLCI_DEAD;
     if (ma_needs_others(m, o[1])) {
-        const size_t from = mlci_text_begin(m->text, m->n_text) + 1;
+        const size_t quote = mlci_text_begin(m->text, m->n_text);
 
         m->impure = true;
-        hash = mlci_hash(m->text + from, m->n_text - from, 2);
-        if (ma_known(m, others, hash, true, 0))
+        hash = ma_name_hash(m, quote + 1, m->n_text);
+        if (ma_known(m, others, hash, true, quote))
             return MLCI_DEAD;
         others = ma_add_known(m, others, hash);
     }
-    return MA_STATE(m, MA_MEMBER, split.pending, o[2], others, o[4], MA_COLON, o[6], split.wants);
+    return MA_STATE(m, MA_MEMBER, split.pending, ma_seen(m, shape, o[2], UINT32_MAX), others,
+                    o[4], MA_COLON, o[6], split.wants);
 }
 
 static mlci_state ma_key_step(mlci_machine *m, const uint32_t *f, uint8_t byte)
@@ -388,7 +464,7 @@ static mlci_state ma_object_step(mlci_machine *m, mlci_state s, uint8_t byte)
     mlci_state after;
     int32_t which;
 
-    if (ma_space(byte))
+    if (ma_space(m, byte))
         return s;
     if (byte == '}' && f[5] != MA_AFTER) {
         which = mlci_judge_close(m, f[1]);
@@ -399,7 +475,7 @@ static mlci_state ma_object_step(mlci_machine *m, mlci_state s, uint8_t byte)
     if (byte != ',' || f[5] != MA_NEXT)
         return MLCI_DEAD;
     after = MA_STATE(m, MA_OBJECT, f[1], f[2], f[3], f[4], MA_AFTER, f[6]);
-    return ma_key_begin(m, after) != MLCI_DEAD ? after : MLCI_DEAD;
+    return ma_key_begin(m, after) != MLCI_DEAD ? ma_behind(m, after) : MLCI_DEAD;
 }
 
 static mlci_state ma_member_step(mlci_machine *m, mlci_state s, uint8_t byte)
@@ -407,12 +483,12 @@ static mlci_state ma_member_step(mlci_machine *m, mlci_state s, uint8_t byte)
     const uint32_t *f = ma_at(m, s);
     mlci_state below;
 
-    if (ma_space(byte))
+    if (ma_space(m, byte))
         return s;
     if (byte != ':')
         return MLCI_DEAD;
     below = MA_STATE(m, MA_MEMBER, f[1], f[2], f[3], f[4], MA_READING, f[6]);
-    return MA_STATE(m, MA_VALUE, f[7], below);
+    return ma_behind(m, MA_STATE(m, MA_VALUE, f[7], below));
 }
 
 static mlci_state ma_value_step(mlci_machine *m, mlci_state s, uint8_t byte);
@@ -454,14 +530,14 @@ static mlci_state ma_array_step(mlci_machine *m, mlci_state s, uint8_t byte)
     mlci_state item;
     int32_t which;
 
-    if (ma_space(byte))
+    if (ma_space(m, byte))
         return s;
     if (byte == ']') {
         which = mlci_judge_close(m, f[1]);
         return which >= 0 ? ma_return(m, f[4], (uint32_t)which, m->n_text + 1) : MLCI_DEAD;
     }
     if (f[3] == MA_NEXT)
-        return byte == ',' ? ma_item(m, f) : MLCI_DEAD;
+        return byte == ',' ? ma_behind(m, ma_item(m, f)) : MLCI_DEAD;
     item = ma_item(m, f);
     return item != MLCI_DEAD ? ma_value_step(m, item, byte) : item;
 }
@@ -483,7 +559,7 @@ static mlci_state ma_value_step(mlci_machine *m, mlci_state s, uint8_t byte)
     const uint32_t *f = ma_at(m, s);
     uint32_t vec, texts, numbers;
 
-    if (ma_space(byte))
+    if (ma_space(m, byte))
         return s;
     switch (byte) {
     case '"':
@@ -538,7 +614,8 @@ static mlci_state ma_step(mlci_machine *m, mlci_state s, uint8_t byte)
     int32_t which;
 
     switch ((ma_kind)f[0]) {
-    case MA_END:    return ma_space(byte) ? s : MLCI_DEAD;
+    case MA_END:    return ma_space(m, byte) ? s : MLCI_DEAD;
+    case MA_SPACE:  return byte == ' ' ? f[1] : MLCI_DEAD;
     case MA_VALUE:  return ma_value_step(m, s, byte);
     case MA_STRING: return ma_string_step(m, f, byte);
     case MA_OBJECT: return ma_object_step(m, s, byte);

@@ -26,6 +26,8 @@ enum { MLCI_DEAD = 0 };
 /* The names that an object may have by name, in order of their bytes; patterns of names. */
 typedef struct mlci_shape {
     uint32_t *names, n;
+    struct mlci_rank { uint32_t name, rank; } *ranks;   /* [n_ranks] by name; 0: any order */
+    uint32_t  n_ranks;
     mlci_rx  *patterns;
     uint32_t  n_patterns;
 } mlci_shape;

@@ -59,6 +59,7 @@ mlci_bytes mlci_machine_bytes_of(const mlci_machine *m, mlci_state s)
                                                   : " \n\t\r\"-0123456789{[ntf]");
     case MA_LITERAL: return mq_set((char[]){ mlci_literals[f[1]][f[2]], 0 });
     case MA_CFG:    return mlci_cfg_bytes_of(&m->cfg, f[1]);
+    case MA_SPACE:  return mq_set(" ");
     case MA_TAGS:   return mq_tags_bytes(m, f);
     case MA_KEY:    return f[5] == 0 && f[4] == 0 ? mq_name_bytes(m, f) : all;
     default:        return all;
@@ -108,14 +109,14 @@ mlci_inside mlci_machine_inside(const mlci_machine *m, mlci_state s)
     switch ((ma_kind)f[0]) {
     case MA_KEY: return mq_inside_name(m, f);
     case MA_END: case MA_VALUE: case MA_OBJECT: case MA_MEMBER: case MA_ARRAY:
-        in.kind = MLCI_IN_SPACES;
+        in.kind = m->s->o.spaces == MLCI_SPACES_ANY ? MLCI_IN_SPACES : MLCI_IN_OTHER;
         return in;
     case MA_STRING: break;
     default: return in;
     }
     if (f[2] == 0 && mlci_texts_free(m, f[1], &in))
         in.kind = MLCI_IN_FREE;
-    else if (f[2] == 0)
+    if (f[2] == 0 && (in.kind != MLCI_IN_FREE || (m->s->o.own_escapes && in.most != UINT32_MAX)))
         in = (mlci_inside){ .kind = MLCI_IN_LANGUAGE, .texts = f[1] };
     return in;
 }

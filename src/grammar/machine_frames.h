@@ -13,6 +13,7 @@
  *   TAGS     phase, two numbers, some tag         free text and tags (tags.h)
  *   ROOT     -                                    waits for the whole value
  *   END      -                                    it has come
+ *   SPACE    the state after one space
  *   VALUE    wants                                spaces, then a value
  *   STRING   texts, place in the bytes            texts: a list of mlci_text_one
  *   NUMBER   numbers                              a list of ma_number
@@ -26,7 +27,7 @@
 typedef enum ma_kind {
     MA_NOTHING, MA_ROOT, MA_END, MA_VALUE, MA_STRING, MA_NUMBER, MA_LITERAL, MA_OBJECT, MA_KEY,
     MA_MEMBER, MA_ARRAY, MA_ITEM, MA_TEXT, MA_CFG,
-    MA_TAGS
+    MA_TAGS, MA_SPACE
 } ma_kind;
 
 enum { MA_FIRST, MA_NEXT, MA_AFTER, MA_COLON, MA_READING };   /* phases */

@@ -5,12 +5,19 @@
 #include "judge.h"
 #include "machine_frames.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static mlci_tuples *mh_t(const mlci_machine *m) { return &m->s->tuples; }
 
-typedef struct mh_names { mlci_machine *m; uint32_t *names; size_t n, cap; mlci_rx patterns[64];
-                          uint32_t n_patterns; } mh_names;
+typedef struct mh_names {
+    mlci_machine *m;
+    uint32_t     *names;             /* [n], some twice                                  */
+    size_t        n, cap;
+    bool          tables;            /* those of tables, or those that are required      */
+    mlci_rx       patterns[64];
+    uint32_t      n_patterns;
+} mh_names;
 
 static void mh_add_name(mh_names *x, uint32_t name)
 {
@@ -43,15 +50,18 @@ static bool mh_collect(void *user, const mlci_claim *a)
     mh_names *x = user;
     const mlci_members *t;
 
-    if (a->kind == MLCI_AT_HAS)
-        mh_add_name(x, a->a);
+    if (!x->tables) {
+        if (a->kind == MLCI_AT_HAS)
+            mh_add_name(x, a->a);
+        return true;
+    }
     if (a->kind == MLCI_AT_NAMES)
         mh_add_pattern(x, mlci_judge_language(x->m, mlci_judge_only(x->m, a->a, MLCI_V_STRING),
                                               false));
     if (a->kind == MLCI_AT_MEMBERS) {
         t = &x->m->s->members[a->a];
-        for (uint32_t i = 0; i < t->n; i++)
-            mh_add_name(x, t->names[i]);
+        for (uint32_t i = 0; i < (t->order != NULL ? t->n_order : t->n); i++)
+            mh_add_name(x, t->order != NULL ? t->order[i] : t->names[i]);
         for (uint32_t i = 0; i < t->n_patterns; i++)
             mh_add_pattern(x, t->patterns[i]);
     }
@@ -80,6 +90,57 @@ static void mh_sort(const mlci_schema *s, uint32_t *names, uint32_t *room, size_
         names[out] = k < n && mh_compare(s, names[k], room[i]) < 0 ? names[k++] : room[i++];
 }
 
+/* ---- order ------------------------------------------------------------------------------ */
+
+static int mh_by_name(const void *a, const void *b)
+{
+    const struct mlci_rank *x = a, *y = b;
+
+    return x->name != y->name ? (x->name < y->name ? -1 : 1) : x->rank < y->rank ? -1 : 1;
+}
+
+/* Names rank as they were met first. */
+static void mh_rank(mlci_machine *m, const mh_names *x, mlci_shape *s)
+{
+    uint32_t n = 0;
+
+    s->ranks = mlci_arena_new(&m->s->arena, x->n + 1, sizeof *s->ranks);
+    if (s->ranks == NULL) {
+        m->too_complex = true;
+        return;
+    }
+    for (uint32_t i = 0; i < x->n; i++)
+        s->ranks[i] = (struct mlci_rank){ x->names[i], i };
+    qsort(s->ranks, x->n, sizeof *s->ranks, mh_by_name);
+    for (uint32_t i = 0; i < x->n; i++)
+        if (n == 0 || s->ranks[n - 1].name != s->ranks[i].name)
+            s->ranks[n++] = s->ranks[i];
+    s->n_ranks = n;
+}
+
+static uint32_t mh_rank_of(const mlci_shape *s, uint32_t name)
+{
+    uint32_t low = 0, high = s->n_ranks;
+
+    while (low < high) {
+        const uint32_t mid = (low + high) / 2;
+
+        if (s->ranks[mid].name == name)
+            return s->ranks[mid].rank;
+        if (s->ranks[mid].name < name)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return UINT32_MAX;
+}
+
+bool mlci_shape_before(const mlci_shape *shape, uint32_t name, uint32_t other)
+{
+    return shape != NULL && shape->n_ranks > 0
+        && mh_rank_of(shape, name) < mh_rank_of(shape, other);
+}
+
 /* The shape of an object that begins: its number. */
 uint32_t mlci_machine_shape(mlci_machine *m, uint32_t vec)
 {
@@ -91,8 +152,11 @@ uint32_t mlci_machine_shape(mlci_machine *m, uint32_t vec)
 
     if (known != UINT32_MAX)
         return known;
-    for (uint32_t i = 0; i < n; i++)
-        (void)mlci_fx_each(mh_t(m), fx[i], mh_collect, &x);
+    for (int pass = 0; pass < 2; pass++) {
+        x.tables = pass == 0;
+        for (uint32_t i = 0; i < n; i++)
+            (void)mlci_fx_each(mh_t(m), fx[i], mh_collect, &x);
+    }
     s.names = mlci_arena_new(&m->s->arena, 2 * x.n + 1, sizeof *s.names);
     s.patterns = mlci_arena_new(&m->s->arena, x.n_patterns + 1, sizeof *s.patterns);
     if (s.names == NULL || s.patterns == NULL || m->too_complex
@@ -102,6 +166,8 @@ uint32_t mlci_machine_shape(mlci_machine *m, uint32_t vec)
         return 0;
     }
     m->shapes = shapes;
+    if (m->s->o.in_order)
+        mh_rank(m, &x, &s);
     if (x.n > 0)
         memcpy(s.names, x.names, x.n * sizeof *s.names);
     mlci_delete(m->s->ctx, x.names, x.cap, sizeof *x.names);

@@ -208,7 +208,8 @@ static mlci_state mk_branch(mlci_masks *k, const struct mask_step *p, uint8_t by
 
     if (p->text != MK_NO_TEXT) {
         uint32_t place = p->place;
-        mlci_text_event e = mlci_text_byte(&place, byte, p->text == MK_FREE, &c);
+        mlci_text_event e = mlci_text_byte(&place, byte, p->text == MK_FREE
+                                           && !k->m->s->o.own_escapes, &c);
 
         if (e != MLCI_TEXT_END) {
             below->state = p->state;
@@ -482,7 +483,8 @@ static void mk_walk_names(mlci_masks *k, mlci_state state, uint8_t *text, size_t
 static bool mk_string(mlci_masks *k, const mlci_inside *in, mlci_state state, uint8_t *text,
                       size_t n, uint32_t *mask)
 {
-    const int escape = in->kind == MLCI_IN_NAME ? MLCI_OWN_ESCAPE : MLCI_ANY_ESCAPE;
+    const bool own = in->kind == MLCI_IN_NAME || k->m->s->o.own_escapes;
+    const int escape = own ? MLCI_OWN_ESCAPE : MLCI_ANY_ESCAPE;
     const bool known = in->kind == MLCI_IN_NAME && !in->same;
     mlci_text_vocab *t = k->t;
     const uint32_t *bits;
@@ -495,7 +497,7 @@ static bool mk_string(mlci_masks *k, const mlci_inside *in, mlci_state state, ui
     end = mlci_machine_step(k->m, known ? mlci_machine_other_name(k->m, state) : state, '"');
     if (k->m->impure)
         return false;
-    bits = in->kind == MLCI_IN_FREE ? mlci_text_within(t, in->most, end != MLCI_DEAD)
+    bits = !own ? mlci_text_within(t, in->most, end != MLCI_DEAD)
          : end != MLCI_DEAD ? t->inside_ends[escape] : t->inside[escape];
     if (bits == NULL)
         return false;
@@ -520,7 +522,8 @@ static void mk_make(mlci_masks *k, mlci_state state, uint8_t *text, size_t n, ui
         return;
     k->m->impure = false;
     if (in.kind == MLCI_IN_FREE)
-        bits = mlci_text_within(k->t, in.most, false);
+        bits = k->m->s->o.own_escapes ? t->inside[MLCI_OWN_ESCAPE]
+                                      : mlci_text_within(k->t, in.most, false);
     else if (in.kind == MLCI_IN_NAME)
         bits = t->inside[MLCI_OWN_ESCAPE];
     else if (in.kind == MLCI_IN_LANGUAGE)

@@ -449,6 +449,7 @@ mlc_status mlci_schema_open(mlci_schema *s, mlc_context *ctx, const char *text, 
 
     memset(s, 0, sizeof *s);
     s->ctx = ctx;
+    s->o = *o;
     mlci_arena_init(&s->arena, ctx, limit);
     mlci_arena_init(&c.arena, ctx, limit);
     mlci_arena_init(&json, ctx, limit);

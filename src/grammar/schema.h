@@ -17,6 +17,8 @@
 typedef struct mlci_members {
     uint32_t  n, n_patterns;
     uint32_t *names;             /* [n] rising                                      */
+    uint32_t *order;             /* [n_order] as they were written, some twice; or NULL */
+    uint32_t  n_order;
     mlci_fx  *values;            /* [n] of a member that has the name               */
     mlci_rx  *patterns;          /* [n_patterns] of a name                          */
     mlci_fx  *pattern_values;
@@ -31,12 +33,21 @@ typedef struct mlci_divisor { uint64_t units; uint32_t scale; } mlci_divisor;
 
 typedef struct mlci_name { const char *p; uint32_t n; } mlci_name;
 
+typedef enum mlci_spaces {
+    MLCI_SPACES_ANY, MLCI_SPACES_NONE,
+    MLCI_SPACES_ONE              /* one behind each comma and colon                 */
+} mlci_spaces;
+
 typedef struct mlci_schema_options {
     bool format;                 /* "format" is asserted                            */
+    mlci_spaces spaces;          /* how values are written                          */
+    bool in_order;               /* members as "properties" lists them, others last */
+    bool own_escapes;            /* in strings, only those that must be             */
 } mlci_schema_options;
 
 typedef struct mlci_schema {
     mlc_context  *ctx;
+    mlci_schema_options o;
     mlci_arena    arena;
     mlci_tuples   tuples;        /* formulas, and what states are made of           */
     mlci_rx_store rx;

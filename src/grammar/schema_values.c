@@ -83,6 +83,11 @@ void mlci_schema_sort_members(mlci_compiler *c, mlci_members *m)
         (void)mlci_schema_fail(c, MLC_ENOMEM, NULL, "out of memory");
         return;
     }
+    m->order = c->s->o.in_order ? sw_new(c, m->n + 1, sizeof *m->order) : NULL;
+    if (m->order != NULL) {
+        memcpy(m->order, m->names, m->n * sizeof *m->names);
+        m->n_order = m->n;
+    }
     for (uint32_t i = 0; i < m->n; i++)
         all[i] = (sw_member){ m->names[i], i, m->values[i] };
     qsort(all, m->n, sizeof *all, sw_by_member);

@@ -160,6 +160,26 @@ bool mlci_text_fits(mlci_rx_store *s, mlci_rx language, uint32_t least, uint32_t
         || mlci_rx_longest(s, language, MLCI_TEXT_BUDGET) >= mlci_min(least, MLCI_RX_FAR);
 }
 
+/* The lengths that a wish asks for, or the others; false: it is about something else, or
+ * lengths on both sides are left. */
+static bool ts_lengths(const mlci_tuples *t, mlci_fx a, uint32_t *least, uint32_t *most)
+{
+    const bool not = mlci_fx_kind_of(t, a) == MLCI_FX_NOT;
+    mlci_claim x;
+    uint32_t n;
+
+    if (not)
+        a = *mlci_fx_items(t, a, &n);
+    if (mlci_fx_kind_of(t, a) != MLCI_FX_ATOM)
+        return false;
+    x = mlci_fx_atom_of(t, a);
+    if (x.kind != MLCI_AT_LENGTH || (not && x.a > 0 && x.b < UINT32_MAX))
+        return false;
+    *least = !not ? x.a : x.a > 0 ? 0 : x.b + 1;
+    *most = !not ? x.b : x.a > 0 ? x.a - 1 : UINT32_MAX;
+    return true;
+}
+
 /* A conjunction's lengths apart from its languages. */
 static void ts_one(mlci_machine *m, mlci_fx a, uint32_t *w)
 {
@@ -172,16 +192,14 @@ static void ts_one(mlci_machine *m, mlci_fx a, uint32_t *w)
     if (mlci_fx_kind_of(t, a) == MLCI_FX_AND)
         items = mlci_fx_items(t, a, &n);
     for (uint32_t i = 0; i < n; i++) {
-        mlci_claim x = { MLCI_AT_TYPE, 0, 0 };
+        uint32_t least, most;
 
-        if (mlci_fx_kind_of(t, items[i]) == MLCI_FX_ATOM)
-            x = mlci_fx_atom_of(t, items[i]);
-        if (x.kind != MLCI_AT_LENGTH) {
+        if (!ts_lengths(t, items[i], &least, &most)) {
             rest = mlci_fx_and(t, rest, items[i]);
             continue;
         }
-        w[1] = x.a > w[1] ? x.a : w[1];
-        w[2] = x.b < w[2] ? x.b : w[2];
+        w[1] = least > w[1] ? least : w[1];
+        w[2] = most < w[2] ? most : w[2];
     }
     w[0] = rest == MLCI_FX_TRUE ? MLCI_RX_ALL : mlci_judge_language(m, rest, false);
     if (w[1] > w[2] || mlci_rx_dead(&m->s->rx, w[0], MLCI_TEXT_BUDGET)
@@ -254,6 +272,7 @@ int32_t mlci_texts_step(mlci_machine *m, uint32_t *texts, uint32_t *place, uint8
     for (uint32_t i = 0; i < n; i += TS_WORDS)
         free &= from[i] == MLCI_RX_ALL || from[i] == MLCI_RX_NONE;
     memcpy(words, from, n * sizeof *words);
+    free = free && !m->s->o.own_escapes;
     switch (mlci_text_byte(place, byte, free, &c)) {
     case MLCI_TEXT_END: return ts_ended(m, words, n);
     case MLCI_TEXT_CHAR: on = ts_take(m, words, n, c, true); break;
