@@ -962,7 +962,9 @@ enum {
     MLC_GRAMMAR_SPACED    = 4,   /* ... or one behind each comma and colon     */
     MLC_GRAMMAR_IN_ORDER  = 8,   /* members as "properties" lists them, others
                                     last; else in any order                    */
-    MLC_GRAMMAR_PLAIN     = 16   /* strings escape only what must be           */
+    MLC_GRAMMAR_PLAIN     = 16,  /* strings escape only what must be           */
+    MLC_GRAMMAR_LAX       = 32   /* what is not enforced is left out and listed
+                                    (mlc_grammar_dropped); else refused        */
 };
 
 typedef struct mlc_grammar_options {
@@ -986,7 +988,7 @@ MLC_API void mlc_grammar_options_init_sized(mlc_grammar_options *opts, size_t si
  *   text  [n_bytes] UTF-8, not needed afterwards.
  *   opts  may be NULL.
  *
- * Every keyword of JSON Schema is enforced or the schema is refused.
+ * Every keyword of JSON Schema is enforced or the schema is refused (unless lax).
  * Errors: MLC_EINVAL, MLC_EFORMAT (not what it should be, or nothing fits it),
  * MLC_EUNSUPPORTED (with the keyword's place), MLC_ENOMEM.
  * thread:any alloc:yes block:no since:0
@@ -1000,6 +1002,13 @@ MLC_API mlc_status mlc_grammar_open(mlc_vocab *v, const char *text, size_t n_byt
  * thread:handle alloc:yes block:no since:0
  */
 MLC_API void mlc_grammar_close(mlc_grammar *g);
+
+/*
+ * mlc_grammar_dropped - what MLC_GRAMMAR_LAX left out of the schema: a sentence with its
+ * JSON pointer on each line, "" for nothing.  Valid as long as the grammar.
+ * thread:any alloc:no block:no since:0
+ */
+MLC_API const char *mlc_grammar_dropped(const mlc_grammar *g);
 
 /*
  * mlc_grammar_bytes - memory that it takes now: it grows with the states that its

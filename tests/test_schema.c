@@ -256,6 +256,55 @@ static void test_ways(void)
     }
 }
 
+/* What is left out when asked for. */
+static void test_lax(void)
+{
+    static const struct { const char *schema, *dropped, *fit, *unfit; } lax[] = {
+        { "{\"type\":\"string\",\"pattern\":\"(a)\\\\1\",\"maxLength\":2}", "#/pattern", "\"x\"",
+          "\"xyz\"|1" },
+        { "{\"properties\":{\"a\":{\"$ref\":\"http://x/y\"},\"b\":{\"type\":\"null\"}}}",
+          "#/properties/a/$ref", "{\"a\":1}", "{\"b\":1}" },
+        { "{\"not\":{\"anyOf\":[{\"pattern\":\"\\\\bx\"}]},\"type\":\"string\"}",
+          "#/not/anyOf/0/pattern", "\"x\"", "1" },
+        { "{\"patternProperties\":{\"\\\\bx\":{}},\"additionalProperties\":false,"
+          "\"type\":\"object\"}", "#/patternProperties/\\bx", "{\"y x\":1}", "1" },
+        { "{\"type\":\"integer\"}", "", "1", "\"\"" },
+    };
+
+    for (size_t i = 0; i < sizeof lax / sizeof *lax; i++) {
+        mlc_grammar_options o;
+        mlc_error err = { 0 };
+        mlc_grammar *g;
+        const char *dropped;
+
+        T_CASE("lax: %s", lax[i].schema);
+        mlc_grammar_options_init(&o);
+        T_CHECK((mlc_grammar_open(bytes, lax[i].schema, strlen(lax[i].schema), &o, &g, &err)
+                 == MLC_EUNSUPPORTED) == (lax[i].dropped[0] != 0), "%s", err.text);
+        mlc_grammar_close(g);
+        o.flags = MLC_GRAMMAR_LAX;
+        (void)mlc_grammar_open(bytes, lax[i].schema, strlen(lax[i].schema), &o, &g, &err);
+        dropped = mlc_grammar_dropped(g);
+        T_CHECK(g != NULL && strstr(dropped, lax[i].dropped) != NULL
+                && (dropped[0] != 0) == (lax[i].dropped[0] != 0), "%s %s", err.text, dropped);
+        if (g != NULL) {
+            check_list(g, lax[i].fit, true);
+            check_list(g, lax[i].unfit, false);
+        }
+        mlc_grammar_close(g);
+    }
+    T_CASE("lax: a schema that is none");
+    {
+        mlc_grammar_options o;
+        mlc_grammar *g;
+
+        mlc_grammar_options_init(&o);
+        o.flags = MLC_GRAMMAR_LAX;
+        T_CHECK(mlc_grammar_open(bytes, "{\"type\":7}", 10, &o, &g, NULL) == MLC_EFORMAT, "type");
+        T_CHECK(mlc_grammar_dropped(NULL)[0] == 0, "NULL");
+    }
+}
+
 /* What is refused, how, and what the sentence names. */
 static void test_refused(void)
 {
@@ -511,6 +560,7 @@ int main(void)
         return 1;
     test_cases();
     test_ways();
+    test_lax();
     test_dead_ends();
     test_refused();
     test_suite();

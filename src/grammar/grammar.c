@@ -14,7 +14,7 @@
 
 #define GR_SPACES (MLC_GRAMMAR_COMPACT | MLC_GRAMMAR_SPACED)
 #define GR_FLAGS  ((uint32_t)(GR_SPACES | MLC_GRAMMAR_NO_FORMAT | MLC_GRAMMAR_IN_ORDER             \
-                              | MLC_GRAMMAR_PLAIN))
+                              | MLC_GRAMMAR_PLAIN | MLC_GRAMMAR_LAX))
 
 enum { GR_OPTIONS_V0 = sizeof(mlc_grammar_options), GR_LIMIT = 256 << 20 };
 
@@ -195,6 +195,7 @@ static mlc_status gr_compile(mlc_grammar *g, const char *text, size_t n,
                 : (o->flags & MLC_GRAMMAR_SPACED) != 0 ? MLCI_SPACES_ONE : MLCI_SPACES_ANY,
         .in_order = (o->flags & MLC_GRAMMAR_IN_ORDER) != 0,
         .own_escapes = (o->flags & MLC_GRAMMAR_PLAIN) != 0,
+        .lax = (o->flags & MLC_GRAMMAR_LAX) != 0,
     };
     const size_t limit = o->limit > 0 && o->limit < SIZE_MAX ? (size_t)o->limit : GR_LIMIT;
     mlc_status st;
@@ -213,6 +214,10 @@ static mlc_status gr_compile(mlc_grammar *g, const char *text, size_t n,
         st = mlci_schema_open(&g->s, g->v->ctx, "true", 4, &so, limit, err);
         if (st == MLC_OK)
             st = mlci_tags_open(&g->tags, g->v->ctx, text, n, &so, limit, err);
+        for (size_t i = 0; i < g->tags.n_tags && st == MLC_OK; i++)
+            if (g->tags.tags[i].s.dropped.n > 0)
+                mlci_buf_format(&g->s.dropped, "structure %zu: %s", i,
+                                g->tags.tags[i].s.dropped.data);
         return st == MLC_OK ? mlci_machine_open_tags(&g->m, &g->s, &g->tags, err) : st;
     }
     if (o->kind != MLC_GRAMMAR_JSON_SCHEMA)
@@ -260,6 +265,11 @@ void mlc_grammar_close(mlc_grammar *g)
 {
     if (g != NULL)
         gr_unref(g);
+}
+
+const char *mlc_grammar_dropped(const mlc_grammar *g)
+{
+    return g != NULL && g->s.dropped.n > 0 ? g->s.dropped.data : "";
 }
 
 size_t mlc_grammar_bytes(const mlc_grammar *g)

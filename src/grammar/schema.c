@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SM_MAX_DEPTH = 400, SM_MAX_REFS = 100000 };
+enum { SM_MAX_DEPTH = 400, SM_MAX_REFS = 100000, SM_MAX_DROPS = 100 };
 
 mlci_fx mlci_schema_fail(mlci_compiler *c, mlc_status status, const mlci_json *at,
                          const char *fmt, ...)
@@ -17,7 +17,7 @@ mlci_fx mlci_schema_fail(mlci_compiler *c, mlc_status status, const mlci_json *a
     char what[256], place[256] = "";
     va_list args;
     size_t n = 0;
-    const mlci_json *up[64];
+    const mlci_json *up[64], *failed = at;
     size_t depth = 0;
 
     if (c->status != MLC_OK)
@@ -41,6 +41,7 @@ mlci_fx mlci_schema_fail(mlci_compiler *c, mlc_status status, const mlci_json *a
             i++;
         n += (size_t)snprintf(place + n, sizeof place - n, "/%zu", i);
     }
+    c->failed = failed;
     c->status = mlci_fail(c->err, status, 0, "schema, at \"#%s\": %s", place, what);
     return MLCI_FX_FALSE;
 }
@@ -440,53 +441,9 @@ static void sm_whole(mlci_compiler *c)
         (void)mlci_schema_fail(c, MLC_ENOMEM, NULL, "the schema is too large");
 }
 
-mlc_status mlci_schema_open(mlci_schema *s, mlc_context *ctx, const char *text, size_t n,
-                            const mlci_schema_options *o, size_t limit, mlc_error *err)
+/* Everything but the list of what was left out. */
+static void sm_reset(mlci_schema *s)
 {
-    mlci_compiler c = { .s = s, .err = err, .format = o->format };
-    mlc_error why = { 0 };
-    mlci_arena json;
-
-    memset(s, 0, sizeof *s);
-    s->ctx = ctx;
-    s->o = *o;
-    mlci_arena_init(&s->arena, ctx, limit);
-    mlci_arena_init(&c.arena, ctx, limit);
-    mlci_arena_init(&json, ctx, limit);
-    mlci_map_open(&s->name_of, ctx);
-    mlci_map_open(&s->words, ctx);
-    mlci_map_open(&c.goal_of, ctx);
-    c.status = mlci_json_parse(&json, text, n, &c.root, &why);
-    if (c.status != MLC_OK)              /* a schema is a text like others */
-        c.status = mlci_fail(err, c.status == MLC_EINVAL ? MLC_EFORMAT : c.status, 0,
-                             "schema: %s", why.text);
-    if (c.status == MLC_OK
-        && (!mlci_tuples_open(&s->tuples, ctx, &s->arena)
-            || mlci_fx_open(&s->tuples) != MLCI_FX_TRUE
-            || mlci_rx_open(&s->rx, ctx, limit) != MLC_OK))
-        c.status = mlci_nomem(err, "schema");
-    if (c.status == MLC_OK) {
-        s->text = mlci_rx_cat(&s->rx, mlci_rx_repeat(&s->rx, mlci_rx_range(&s->rx, 0, 0x10ffff),
-                                                     0, MLCI_RX_MANY),
-                              mlci_rx_text(&s->rx, "\xff", 1));
-        c.draft = sm_draft(c.root);
-        mlci_places_open(&c.places, &c.arena, ctx, c.root, c.draft);
-        sm_whole(&c);
-        mlci_places_close(&c.places);
-    }
-    mlci_delete(ctx, c.goals, c.cap_goals, sizeof *c.goals);
-    mlci_map_close(&c.goal_of);
-    mlci_arena_reset(&c.arena);
-    mlci_arena_reset(&json);
-    if (c.status != MLC_OK)
-        mlci_schema_close(s);
-    return c.status;
-}
-
-void mlci_schema_close(mlci_schema *s)
-{
-    if (s->ctx == NULL)
-        return;
     mlci_delete(s->ctx, s->names, s->cap_names, sizeof *s->names);
     mlci_delete(s->ctx, s->members, s->cap_members, sizeof *s->members);
     mlci_delete(s->ctx, s->items, s->cap_items, sizeof *s->items);
@@ -497,6 +454,93 @@ void mlci_schema_close(mlci_schema *s)
     mlci_tuples_close(&s->tuples);
     mlci_rx_close(&s->rx);
     mlci_arena_reset(&s->arena);
+}
+
+/* From JSON that was read. */
+static mlc_status sm_compile(mlci_schema *s, mlci_compiler *c, size_t limit)
+{
+    mlc_context *ctx = s->ctx;
+
+    mlci_arena_init(&s->arena, ctx, limit);
+    mlci_arena_init(&c->arena, ctx, limit);
+    mlci_map_open(&s->name_of, ctx);
+    mlci_map_open(&s->words, ctx);
+    mlci_map_open(&c->goal_of, ctx);
+    if (!mlci_tuples_open(&s->tuples, ctx, &s->arena)
+        || mlci_fx_open(&s->tuples) != MLCI_FX_TRUE
+        || mlci_rx_open(&s->rx, ctx, limit) != MLC_OK)
+        c->status = mlci_nomem(c->err, "schema");
+    if (c->status == MLC_OK) {
+        s->text = mlci_rx_cat(&s->rx, mlci_rx_repeat(&s->rx, mlci_rx_range(&s->rx, 0, 0x10ffff),
+                                                     0, MLCI_RX_MANY),
+                              mlci_rx_text(&s->rx, "\xff", 1));
+        c->draft = sm_draft(c->root);
+        mlci_places_open(&c->places, &c->arena, ctx, c->root, c->draft);
+        sm_whole(c);
+        mlci_places_close(&c->places);
+    }
+    mlci_delete(ctx, c->goals, c->cap_goals, sizeof *c->goals);
+    mlci_map_close(&c->goal_of);
+    mlci_arena_reset(&c->arena);
+    return c->status;
+}
+
+/* Over and over, less what failed. */
+static mlc_status sm_lax(mlci_schema *s, const mlci_json *root, size_t limit, mlc_error *err)
+{
+    for (int i = 0; i < SM_MAX_DROPS; i++) {
+        mlc_error why = { 0 };
+        mlci_compiler c = { .s = s, .err = &why, .format = s->o.format, .root = root };
+        const mlc_status st = sm_compile(s, &c, limit);
+
+        if (st == MLC_OK)
+            return st;
+        if (st != MLC_EUNSUPPORTED || !mlci_schema_leave_out(c.failed))
+            return mlci_fail(err, st, 0, "%s", why.text);
+        mlci_buf_text(&s->dropped, why.text);
+        mlci_buf_text(&s->dropped, "\n");
+        sm_reset(s);
+        *s = (mlci_schema){ .ctx = s->ctx, .o = s->o, .dropped = s->dropped };
+    }
+    return mlci_fail(err, MLC_EUNSUPPORTED, 0, "schema: more than %d places to leave out",
+                     SM_MAX_DROPS);
+}
+
+mlc_status mlci_schema_open(mlci_schema *s, mlc_context *ctx, const char *text, size_t n,
+                            const mlci_schema_options *o, size_t limit, mlc_error *err)
+{
+    const mlci_json *root = NULL;
+    mlc_error why = { 0 };
+    mlci_arena json;
+    mlc_status st;
+
+    *s = (mlci_schema){ .ctx = ctx, .o = *o };
+    mlci_buf_init(&s->dropped, ctx, limit);
+    mlci_arena_init(&json, ctx, limit);
+    st = mlci_json_parse(&json, text, n, &root, &why);
+    if (st != MLC_OK) {                  /* a schema is a text like others */
+        st = mlci_fail(err, st == MLC_EINVAL ? MLC_EFORMAT : st, 0, "schema: %s", why.text);
+    } else if (o->lax) {
+        st = sm_lax(s, root, limit, err);
+    } else {
+        mlci_compiler c = { .s = s, .err = err, .format = o->format, .root = root };
+
+        st = sm_compile(s, &c, limit);
+    }
+    mlci_arena_reset(&json);
+    if (st == MLC_OK && s->dropped.failed)
+        st = mlci_nomem(err, "schema");
+    if (st != MLC_OK)
+        mlci_schema_close(s);
+    return st;
+}
+
+void mlci_schema_close(mlci_schema *s)
+{
+    if (s->ctx == NULL)
+        return;
+    sm_reset(s);
+    mlci_buf_reset(&s->dropped);
     s->ctx = NULL;
 }
 

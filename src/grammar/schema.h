@@ -43,6 +43,7 @@ typedef struct mlci_schema_options {
     mlci_spaces spaces;          /* how values are written                          */
     bool in_order;               /* members as "properties" lists them, others last */
     bool own_escapes;            /* in strings, only those that must be             */
+    bool lax;                    /* what is not enforced is left out, and listed    */
 } mlci_schema_options;
 
 typedef struct mlci_schema {
@@ -65,12 +66,14 @@ typedef struct mlci_schema {
     mlci_fx      *refs;          /* [n_refs] what each stands for                   */
     size_t        n_refs, cap_refs;
     mlci_fx       root;
+    mlci_buf      dropped;       /* what was left out, a line for each              */
 } mlci_schema;
 
 /*
  * Compile a schema's text.  limit: bytes that it may take.
  * Errors: MLC_EFORMAT (no JSON, no schema, a pattern that is none), MLC_EUNSUPPORTED (a
- * keyword that is not enforced) with a JSON pointer to the place; MLC_ENOMEM at the limit.
+ * keyword that is not enforced, unless lax) with a JSON pointer to the place; MLC_ENOMEM at
+ * the limit.
  */
 mlc_status mlci_schema_open(mlci_schema *s, mlc_context *ctx, const char *text, size_t n,
                             const mlci_schema_options *o, size_t limit, mlc_error *err);

@@ -21,12 +21,16 @@ typedef struct mlci_compiler {
     uint32_t     depth;
     mlc_error   *err;
     mlc_status   status;
+    const mlci_json *failed;     /* where                                           */
 } mlci_compiler;
 
 /* The keyword's name and place in front of a sentence; false, to be returned. */
 mlci_fx mlci_schema_fail(mlci_compiler *c, mlc_status status, const mlci_json *at,
                          const char *fmt, ...) MLCI_PRINTF(4, 5);
 
+/* Take what failed at this place out of the schema's JSON, with all that it would turn round
+ * (a part of "not" with the whole of it); false: the whole schema failed. */
+bool mlci_schema_leave_out(const mlci_json *at);
 /* A schema (an object, true or false) in a dynamic scope. */
 mlci_fx mlci_schema_value(mlci_compiler *c, const mlci_json *at, uint32_t scope);
 /* Values equal to this one. */
