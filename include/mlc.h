@@ -1011,6 +1011,13 @@ MLC_API void mlc_grammar_close(mlc_grammar *g);
 MLC_API const char *mlc_grammar_dropped(const mlc_grammar *g);
 
 /*
+ * mlc_grammar_states - how many states its matchers have visited, and what states are made
+ * of.
+ * thread:any alloc:no block:yes since:0
+ */
+MLC_API size_t mlc_grammar_states(const mlc_grammar *g);
+
+/*
  * mlc_grammar_bytes - memory that it takes now: it grows with the states that its
  * matchers visit, up to the limit.
  * thread:any alloc:no block:no since:0

@@ -103,6 +103,28 @@ has "it says what it wants" "wants one of" "$(cat "$err")"
 echo '{"type":1}' > "$tmp/schema"
 no "a schema that is none" 1 $mlc grammar "$tmp/ranks" --schema "$tmp/schema"
 has "the place is named" '"#/type"' "$(cat "$err")"
+printf '%s' '{"type":"string","pattern":"(a)\\1"}' > "$tmp/schema"
+no "a keyword that is not enforced" 1 $mlc grammar "$tmp/ranks" --schema "$tmp/schema"
+has "what lax leaves out" '"#/pattern"' \
+    "$($mlc grammar --tokenizer $tiny --schema "$tmp/schema" --lax --explain)"
+echo '[1,2]' > "$tmp/fits"
+echo true > "$tmp/schema"
+is "JSON without spaces" "$tmp/fits: fits" \
+    "$($mlc grammar $tiny --schema "$tmp/schema" --compact --check "$tmp/fits")"
+has "one space behind a comma" "does not fit at byte 3" \
+    "$($mlc grammar $tiny --schema "$tmp/schema" --spaced --check "$tmp/fits" || true)"
+mkdir "$tmp/bench"
+cat > "$tmp/bench/a.json" <<'JSON'
+{"schema": {"type": "array", "items": {"enum": ["a, \"b", 1]}}, "tests": [
+ {"valid": true, "data": ["a, \"b",   1]}, {"data": [2], "valid": false}, {"valid": true, "data": 1}]}
+JSON
+echo '{"schema": {"type": 1}, "tests": [{"valid": true, "data": 1}]}' > "$tmp/bench/b.json"
+bench=$($mlc grammar $tiny --bench "$tmp/bench")
+has "a bench counts schemas" '"schemas": 2, "refused": 1' "$bench"
+has "and what fits" '"valid": 3, "accepted": 1' "$bench"
+has "and what does not" '"invalid": 1, "not_accepted": 1' "$bench"
+has "and takes times" '"mask_us": {"mean":' "$bench"
+no "an empty folder" 1 $mlc grammar $tiny --bench "$tmp/nothing"
 
 is "stdin as well" "$json" "$($mlc tokenize $tiny --json --text-file - < "$tmp/text")"
 no "ids that are none" 1 $mlc detokenize $tiny --ids 1,x

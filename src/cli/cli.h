@@ -22,7 +22,8 @@ typedef struct cli_options {
     const char *prompt, *system, *text_file, *json_file, *ids;
     const char *pass, *passes;
     const char *schema, *regex, *ebnf, *lark, *tag, *check, *mask_after;
-    bool        explain_grammar, no_format;
+    const char *bench;
+    bool        explain_grammar, no_format, compact, spaced, in_order, plain, lax;
     int         ranks, rank;
     int         greedy, n_prompt, n_decode, depth, repeat;
     cJSON      *sampling;       /* members for the request                     */

@@ -3,19 +3,13 @@
  * grammar.c - mlc grammar: a schema or expression against texts, and the tokens that may
  * come.
  */
-#include "cli.h"
+#include "grammar.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- vocabularies ----------------------------------------------------------------------- */
-
-typedef struct gm_tokens {
-    char     *bytes;
-    uint32_t *offsets;
-    uint32_t  n;
-} gm_tokens;
 
 static int gm_digit(char c)
 {
@@ -26,7 +20,7 @@ static int gm_digit(char c)
 }
 
 /* tiktoken's ranks: "BASE64 RANK" on each line, ranks from 0 on. */
-static bool gm_ranks(const char *text, size_t n, gm_tokens *t)
+static bool gm_ranks(const char *text, size_t n, cli_tokens *t)
 {
     uint32_t at = 0, lines = 0;
 
@@ -55,7 +49,7 @@ static bool gm_ranks(const char *text, size_t n, gm_tokens *t)
 }
 
 /* A model's tokenizer, or a file of ranks. */
-static int gm_vocab(const cli_options *o, mlc_context *ctx, gm_tokens *t, mlc_vocab **v)
+static int gm_vocab(const cli_options *o, mlc_context *ctx, cli_tokens *t, mlc_vocab **v)
 {
     mlc_tokenizer *tok;
     mlc_status st;
@@ -147,7 +141,7 @@ static int gm_check(mlc_grammar *g, const char *list)
     return bad;
 }
 
-static int gm_mask_after(mlc_grammar *g, const mlc_vocab *v, const gm_tokens *t, const char *text)
+static int gm_mask_after(mlc_grammar *g, const mlc_vocab *v, const cli_tokens *t, const char *text)
 {
     uint32_t *mask = calloc(mlc_vocab_words(v), sizeof *mask), allowed = 0;
     size_t n_forced = 0, taken = 0;
@@ -189,7 +183,14 @@ static int gm_mask_after(mlc_grammar *g, const mlc_vocab *v, const gm_tokens *t,
 
 /* ---- the command ------------------------------------------------------------------------ */
 
-static int gm_run(const cli_options *o, mlc_context *ctx, gm_tokens *t, mlc_vocab **v,
+static uint32_t gm_flags(const cli_options *o)
+{
+    return (o->no_format ? MLC_GRAMMAR_NO_FORMAT : 0u) | (o->compact ? MLC_GRAMMAR_COMPACT : 0u)
+         | (o->spaced ? MLC_GRAMMAR_SPACED : 0u) | (o->in_order ? MLC_GRAMMAR_IN_ORDER : 0u)
+         | (o->plain ? MLC_GRAMMAR_PLAIN : 0u) | (o->lax ? MLC_GRAMMAR_LAX : 0u);
+}
+
+static int gm_run(const cli_options *o, mlc_context *ctx, cli_tokens *t, mlc_vocab **v,
                   mlc_grammar **g)
 {
     const char *const file = o->schema != NULL ? o->schema : o->ebnf != NULL ? o->ebnf
@@ -198,12 +199,14 @@ static int gm_run(const cli_options *o, mlc_context *ctx, gm_tokens *t, mlc_voca
     char *text = NULL;
     mlc_status st;
     mlc_error err;
-    double begin;
+    double begin, compiled;
     size_t n = 0;
+    int rc;
 
     if ((o->schema != NULL) + (o->regex != NULL) + (o->ebnf != NULL) + (o->lark != NULL)
-            + (o->tag != NULL) != 1)
-        return cli_fail("mlc grammar wants one of --schema, --regex, --ebnf, --lark, --tag");
+            + (o->tag != NULL) + (o->bench != NULL) != 1)
+        return cli_fail("mlc grammar wants one of --schema, --regex, --ebnf, --lark, --tag, "
+                        "--bench");
     if (gm_vocab(o, ctx, t, v) != 0)
         return 1;
     if (file != NULL) {
@@ -215,24 +218,30 @@ static int gm_run(const cli_options *o, mlc_context *ctx, gm_tokens *t, mlc_voca
     opts.kind = o->regex != NULL ? MLC_GRAMMAR_REGEX : o->ebnf != NULL ? MLC_GRAMMAR_EBNF
               : o->lark != NULL ? MLC_GRAMMAR_LARK : o->tag != NULL ? MLC_GRAMMAR_TAGS
               : MLC_GRAMMAR_JSON_SCHEMA;
-    opts.flags = o->no_format ? MLC_GRAMMAR_NO_FORMAT : 0;
+    opts.flags = gm_flags(o);
+    if (o->bench != NULL)
+        return cli_grammar_bench(*v, t, &opts, o->bench);
     begin = cli_seconds();
     st = mlc_grammar_open(*v, text != NULL ? text : o->regex, text != NULL ? n : strlen(o->regex),
                           &opts, g, &err);
     free(text);
     if (st != MLC_OK)
         return cli_fail_status(&err);
-    if (o->explain_grammar)
-        printf("compiled in %.3f ms, %zu bytes\n", 1e3 * (cli_seconds() - begin),
-               mlc_grammar_bytes(*g));
-    if (o->check != NULL)
-        return gm_check(*g, o->check);
-    return o->mask_after != NULL ? gm_mask_after(*g, *v, t, o->mask_after) : 0;
+    compiled = cli_seconds() - begin;
+    rc = o->check != NULL ? gm_check(*g, o->check)
+       : o->mask_after != NULL ? gm_mask_after(*g, *v, t, o->mask_after) : 0;
+    if (o->explain_grammar) {
+        printf("compiled in %.3f ms; now %zu states, %zu bytes\n", 1e3 * compiled,
+               mlc_grammar_states(*g), mlc_grammar_bytes(*g));
+        if (mlc_grammar_dropped(*g)[0] != 0)
+            printf("left out:\n%s", mlc_grammar_dropped(*g));
+    }
+    return rc;
 }
 
 int cli_grammar(const cli_options *o)
 {
-    gm_tokens t = { NULL, NULL, 0 };
+    cli_tokens t = { NULL, NULL, 0 };
     mlc_grammar *g = NULL;
     mlc_vocab *v = NULL;
     mlc_context *ctx;

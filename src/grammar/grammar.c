@@ -272,6 +272,19 @@ const char *mlc_grammar_dropped(const mlc_grammar *g)
     return g != NULL && g->s.dropped.n > 0 ? g->s.dropped.data : "";
 }
 
+size_t mlc_grammar_states(const mlc_grammar *g)
+{
+    mlc_grammar *x = (mlc_grammar *)(uintptr_t)g;
+    size_t n = 0;
+
+    if (g == NULL)
+        return 0;
+    mlci_os_lock(&x->lock);
+    n = g->s.tuples.n;
+    mlci_os_unlock(&x->lock);
+    return n;
+}
+
 size_t mlc_grammar_bytes(const mlc_grammar *g)
 {
     mlc_grammar *x = (mlc_grammar *)(uintptr_t)g;
