@@ -953,8 +953,10 @@ enum {
     MLC_GRAMMAR_REGEX       = 1, /* ECMA-262; the whole text, as between ^ and $ */
     MLC_GRAMMAR_EBNF        = 2, /* root ::= ...; as llama.cpp and XGrammar      */
     MLC_GRAMMAR_LARK        = 3, /* start: ...; rules, terminals, %ignore        */
-    MLC_GRAMMAR_TAGS        = 4  /* free text and tool calls: {"structures":
+    MLC_GRAMMAR_TAGS        = 4, /* free text and tool calls: {"structures":
                                     [{"begin", "schema", "end"}], "triggers": []} */
+    MLC_GRAMMAR_ANY         = 5  /* any of several: [{"regex": "..."}, {"json_schema":
+                                    ...}, {"choice": ["yes", "no"]}, ...]      */
 };
 enum {
     MLC_GRAMMAR_NO_FORMAT = 1,   /* JSON Schema's "format" is a remark only    */

@@ -397,6 +397,94 @@ static void test_many(const words *w)
     free(h);
 }
 
+/* Texts of any of several grammars: masks, going back to where others still counted. */
+static void test_union(const words *w)
+{
+    static const char text[] =
+        "[{\"regex\":\"ab*\"},{\"json_schema\":{\"enum\":[\"a\",1]}},"
+        "{\"choice\":[\"abc\",\"a.c\"]},"
+        "{\"any\":[{\"ebnf\":\"root ::= \\\"name\\\" root?\"},{\"choice\":[\"null\"]}]}]";
+    static const char *const wrong[] = {
+        "{}", "[]", "[{}]", "[1]", "[{\"regex\":1}]", "[{\"choice\":[]}]", "[{\"choice\":[1]}]",
+        "[{\"x\":\"y\"}]", "[{\"regex\":\"a\",\"ebnf\":\"b\"}]", "[{\"regex\":\"(\"}]", "[",
+    };
+    mlc_grammar *g = compile(w, text, MLC_GRAMMAR_ANY), *none;
+    uint64_t seed = t_seed;
+    char forced[16];
+    size_t n = 0;
+    mlc_matcher *m;
+
+    T_CASE("unions");
+    for (int k = 0; k < 60 && g != NULL; k++)
+        (void)walk(w, g, 12, false, &seed);
+    T_CHECK(mlc_matcher_open(g, &m, NULL) == MLC_OK, "open");
+    T_CHECK(mlc_matcher_accept_bytes(m, "a", 1, &n) == MLC_OK && mlc_matcher_may_end(m), "a");
+    T_CHECK(mlc_matcher_accept_bytes(m, "b", 1, &n) == MLC_OK, "ab");
+    T_CHECK(mlc_matcher_accept_bytes(m, "c", 1, &n) == MLC_OK && mlc_matcher_may_end(m) == 1,
+        "only the choice is left");
+    T_CHECK(mlc_matcher_accept_bytes(m, "b", 1, &n) == MLC_EFORMAT && n == 0, "not abcb");
+    T_CHECK(mlc_matcher_rollback(m, 1) == MLC_OK
+        && mlc_matcher_accept_bytes(m, "bb", 2, &n) == MLC_OK, "the first counts again");
+    T_CHECK(mlc_matcher_rollback(m, 3) == MLC_EINVAL || mlc_matcher_rollback(m, 0) == MLC_OK, "n");
+    mlc_matcher_close(m);
+    T_CHECK(mlc_matcher_open(g, &m, NULL) == MLC_OK
+        && mlc_matcher_accept_bytes(m, "na", 2, &n) == MLC_OK
+        && mlc_matcher_forced(m, forced, sizeof forced, &n) == MLC_OK && n == 2
+        && memcmp(forced, "me", 2) == 0, "forced %zu", n);
+    T_CHECK(mlc_matcher_accept_bytes(m, "x", 1, &n) == MLC_EFORMAT, "nax");
+    mlc_matcher_close(m);
+    mlc_grammar_close(g);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        mlc_grammar_options o;
+        mlc_error err = { 0 };
+
+        mlc_grammar_options_init(&o);
+        o.kind = MLC_GRAMMAR_ANY;
+        T_CHECK(mlc_grammar_open(w->v, wrong[i], strlen(wrong[i]), &o, &none, &err) == MLC_EFORMAT
+            && none == NULL && strncmp(err.text, "union", 5) == 0, "%s: %s", wrong[i], err.text);
+    }
+}
+
+/* Unlike items: each document has states of its own, but memory stays below the limit, and
+ * a matcher from before finds its way. */
+static void test_memory(const words *w)
+{
+    static const char schema[] = "{\"type\":\"array\",\"uniqueItems\":true}";
+    mlc_grammar_options o;
+    mlc_matcher *old, *m;
+    uint64_t seed = t_seed;
+    mlc_grammar *g;
+    size_t most = 0;
+    char item[32];
+
+    T_CASE("memory stays below the limit");
+    mlc_grammar_options_init(&o);
+    o.limit = 2 << 20;
+    T_CHECK(mlc_grammar_open(w->v, schema, strlen(schema), &o, &g, NULL) == MLC_OK, "open");
+    T_CHECK(mlc_matcher_open(g, &old, NULL) == MLC_OK
+        && mlc_matcher_accept_bytes(old, "[1,\"a\"", 6, NULL) == MLC_OK
+        && mlc_matcher_accept_bytes(old, ",", 1, NULL) == MLC_OK, "old");
+    for (int i = 0; i < 300 && t_case_fails == 0; i++) {
+        T_CHECK(mlc_matcher_open(g, &m, NULL) == MLC_OK
+            && mlc_matcher_accept_bytes(m, "[0", 2, NULL) == MLC_OK, "open");
+        for (int k = 0; k < 60; k++) {
+            const int n = snprintf(item, sizeof item, ",%u%03d", 1 + t_below(&seed, 1 << 20), k);
+
+            T_CHECK(mlc_matcher_accept_bytes(m, item, (size_t)n, NULL) == MLC_OK, "%s", item);
+        }
+        T_CHECK(mlc_matcher_accept_bytes(m, ",0]", 3, NULL) == MLC_EFORMAT, "0 came before");
+        most = mlc_grammar_bytes(g) > most ? mlc_grammar_bytes(g) : most;
+        mlc_matcher_close(m);
+    }
+    T_CHECK(most < o.limit && most > o.limit / 4, "%zu bytes", most);
+    T_CHECK(mlc_matcher_accept_bytes(old, "1]", 2, NULL) == MLC_EFORMAT
+        && mlc_matcher_rollback(old, 1) == MLC_OK
+        && mlc_matcher_accept_bytes(old, "]", 1, NULL) == MLC_OK
+        && mlc_matcher_may_end(old) == 1, "old");
+    mlc_matcher_close(old);
+    mlc_grammar_close(g);
+}
+
 static void test_arguments(const words *w)
 {
     static const uint32_t falling[] = { 3, 2, 5 };
@@ -456,6 +544,8 @@ int main(void)
     test_random();
     test_forced(&w);
     test_many(&w);
+    test_union(&w);
+    test_memory(&w);
     test_arguments(&w);
     release(&w);
     mlc_context_close(ctx);

@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * matcher.c - the public interface: matchers.
+ *
+ * A grammar remembers what its matchers learn of it, so each call on a matcher holds the
+ * grammar's lock.
+ */
+#include "grammar.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Memory is looked at once in so many calls. */
+enum { MT_CALLS = 64 };
+
+mlc_status mlc_matcher_open(mlc_grammar *g, mlc_matcher **out, mlc_error *err)
+{
+    mlc_status st = MLC_OK;
+    mlc_matcher *m;
+    void *places = NULL;
+
+    if (out != NULL)
+        *out = NULL;
+    if (g == NULL || out == NULL)
+        return mlci_fail(err, MLC_EINVAL, 0, "matcher: a NULL");
+    m = mlci_new(g->v->ctx, 1, sizeof *m);
+    if (m == NULL || !mlci_grow(g->v->ctx, &places, &m->cap, 1, sizeof *m->places)) {
+        mlci_delete(g->v->ctx, m, 1, sizeof *m);
+        return mlci_nomem(err, "matcher");
+    }
+    m->g = g;
+    m->places = places;
+    mlci_os_lock(&g->lock);
+    m->places[m->n++] = (mlci_matcher_place){ g->m.start, false, 0 };
+    m->generation = g->generation;
+    mlci_os_unlock(&g->lock);
+    atomic_fetch_add(&g->refs, 1);
+    if (g->n_parts > 0)
+        st = mlci_union_matchers(m, NULL, err);
+    if (st != MLC_OK)
+        mlc_matcher_close(m);
+    else
+        *out = m;
+    return st;
+}
+
+void mlc_matcher_close(mlc_matcher *m)
+{
+    mlc_grammar *g = m != NULL ? m->g : NULL;
+
+    if (m == NULL)
+        return;
+    mlci_union_matchers_close(m);
+    mlci_delete(g->v->ctx, m->places, m->cap, sizeof *m->places);
+    mlci_delete(g->v->ctx, m->text, m->cap_text, 1);
+    mlci_delete(g->v->ctx, m, 1, sizeof *m);
+    mlci_grammar_unref(g);
+}
+
+static const mlci_matcher_place *mt_last(const mlc_matcher *m) { return &m->places[m->n - 1]; }
+
+/* Room for so many bytes behind the text, and for one more token. */
+static bool mt_room(mlc_matcher *m, size_t more)
+{
+    mlc_context *ctx = m->g->v->ctx;
+    void *text = m->text, *places = m->places;
+
+    if (!mlci_grow(ctx, &text, &m->cap_text, mt_last(m)->n_text + more + 1, 1))
+        return false;
+    m->text = text;
+    if (!mlci_grow(ctx, &places, &m->cap, m->n + 1, sizeof *m->places))
+        return false;
+    m->places = places;
+    return true;
+}
+
+mlc_status mlc_matcher_fork(const mlc_matcher *m, mlc_matcher **out, mlc_error *err)
+{
+    mlc_matcher *f;
+    mlc_status st;
+    void *places;
+
+    if (m == NULL || out == NULL)
+        return mlci_fail(err, MLC_EINVAL, 0, "matcher: a NULL");
+    st = mlc_matcher_open(m->g, out, err);
+    if (st != MLC_OK)
+        return st;
+    f = *out;
+    if (m->g->n_parts > 0) {
+        f->n = m->n;
+        st = mlci_union_matchers(f, m, err);
+        if (st != MLC_OK) {
+            mlc_matcher_close(f);
+            *out = NULL;
+        }
+        return st;
+    }
+    places = f->places;
+    if (mlci_grow(m->g->v->ctx, &places, &f->cap, m->n, sizeof *m->places)) {
+        f->places = places;
+        if (!mt_room(f, mt_last(m)->n_text))
+            st = mlci_nomem(err, "matcher");
+    } else {
+        st = mlci_nomem(err, "matcher");
+    }
+    if (st == MLC_OK) {
+        memcpy(f->places, m->places, m->n * sizeof *m->places);
+        f->n = m->n;
+        f->generation = m->generation;
+        if (mt_last(m)->n_text > 0)
+            memcpy(f->text, m->text, mt_last(m)->n_text);
+    } else {
+        mlc_matcher_close(f);
+        *out = NULL;
+    }
+    return st;
+}
+
+/* ---- generations ------------------------------------------------------------------------ */
+
+/* The states of the grammar as it is now, by reading the text again. */
+static bool mt_replay(mlc_matcher *m)
+{
+    mlci_machine *x = &m->g->m;
+    mlci_state s = x->start;
+    size_t at = 0;
+
+    x->text = m->text;
+    x->trying = false;
+    m->places[0].state = s;
+    for (size_t i = 1; i < m->n; i++) {
+        for (; at < m->places[i].n_text && s != MLCI_DEAD; at++) {
+            x->n_text = at;
+            s = mlci_machine_step(x, s, m->text[at]);
+        }
+        m->places[i].state = s;
+    }
+    m->generation = m->g->generation;
+    if (m->g->least_bytes == 0)           /* what this text alone takes */
+        m->g->least_bytes = mlci_grammar_size(m->g);
+    return s != MLCI_DEAD;
+}
+
+static bool mt_failed(const mlc_grammar *g)
+{
+    return g->broken || g->m.too_complex || g->s.rx.status != MLC_OK;
+}
+
+/* Locks, with states that are the grammar's; false: it is out of memory, and not locked. */
+static bool mt_begin(mlc_matcher *m)
+{
+    mlc_grammar *g = m->g;
+    const uint64_t limit = g->o.limit > 0 ? g->o.limit : MLCI_GRAMMAR_LIMIT;
+    bool ok = true;
+
+    mlci_os_lock(&g->lock);
+    if (g->calls++ % MT_CALLS == 0) {
+        const size_t now = mlci_grammar_size(g);
+
+        if (now > limit / 2 && now > 2 * g->least_bytes)
+            ok = mlci_grammar_forget(g) == MLC_OK;
+    }
+    if (ok && mt_failed(g))
+        ok = mlci_grammar_forget(g) == MLC_OK;
+    if (ok && m->generation != g->generation)
+        ok = mt_replay(m);
+    if (!ok)
+        mlci_os_unlock(&g->lock);
+    return ok;
+}
+
+/* After a limit: once more with nothing learned.  false: that will not help. */
+static bool mt_again(mlc_matcher *m)
+{
+    return mt_failed(m->g) && mlci_grammar_forget(m->g) == MLC_OK && mt_replay(m);
+}
+
+/* ---- masks and steps -------------------------------------------------------------------- */
+
+mlc_status mlc_matcher_mask(mlc_matcher *m, uint32_t *mask)
+{
+    mlc_grammar *g = m != NULL ? m->g : NULL;
+    const mlci_matcher_place *p;
+    bool ok = true, end;
+
+    if (m == NULL || mask == NULL)
+        return MLC_EINVAL;
+    if (g->n_parts > 0)
+        return mlci_union_mask(m, mask);
+    if (!mt_room(m, g->v->t.depth + 1) || !mt_begin(m))
+        return MLC_ENOMEM;
+    p = mt_last(m);
+    if (p->ended)
+        memset(mask, 0, g->v->t.words * sizeof *mask);
+    else
+        ok = mlci_masks_fill(&g->k, p->state, m->text, p->n_text, mask)
+          || (mt_again(m) && mlci_masks_fill(&g->k, p->state, m->text, p->n_text, mask));
+    end = ok && !p->ended && mlci_machine_may_end(&g->m, p->state);
+    mlci_os_unlock(&g->lock);
+    for (size_t i = 0; i < g->v->n_ends && end; i++)
+        mask[g->v->ends[i] / 32] |= (uint32_t)1 << (g->v->ends[i] % 32);
+    return ok ? MLC_OK : MLC_ENOMEM;
+}
+
+/* The bytes from the last place on, which are in the text; taken: how many may come. */
+static mlci_state mt_step(mlc_matcher *m, size_t n, size_t *taken)
+{
+    const size_t at = mt_last(m)->n_text;
+    mlci_machine *x = &m->g->m;
+    mlci_state s = mt_last(m)->state;
+
+    x->text = m->text;
+    for (*taken = 0; *taken < n; ++*taken) {
+        mlci_state next;
+
+        x->n_text = at + *taken;
+        next = mlci_machine_step(x, s, m->text[at + *taken]);
+        if (next == MLCI_DEAD)
+            return next;
+        s = next;
+    }
+    return s;
+}
+
+mlc_status mlc_matcher_accept_bytes(mlc_matcher *m, const char *bytes, size_t n_bytes,
+                                    size_t *taken)
+{
+    mlc_status st = MLC_OK;
+    mlci_state s;
+    size_t none;
+
+    if (taken == NULL)
+        taken = &none;
+    *taken = 0;
+    if (m == NULL || (bytes == NULL && n_bytes > 0))
+        return MLC_EINVAL;
+    if (m->g->n_parts > 0)
+        return mlci_union_accept(m, -1, bytes, n_bytes, taken);
+    if (mt_last(m)->ended)
+        return MLC_ECLOSED;
+    if (!mt_room(m, n_bytes) || !mt_begin(m))
+        return MLC_ENOMEM;
+    if (n_bytes > 0)
+        memcpy(m->text + mt_last(m)->n_text, bytes, n_bytes);
+    s = mt_step(m, n_bytes, taken);
+    if (*taken < n_bytes && mt_again(m))
+        s = mt_step(m, n_bytes, taken);
+    if (*taken < n_bytes)
+        st = mt_failed(m->g) ? MLC_ENOMEM : MLC_EFORMAT;
+    mlci_os_unlock(&m->g->lock);
+    if (st == MLC_OK) {
+        m->places[m->n] = (mlci_matcher_place){ s, false, mt_last(m)->n_text + n_bytes };
+        m->n++;
+    }
+    return st;
+}
+
+static bool mt_is_end(const mlc_vocab *v, int32_t token)
+{
+    for (size_t i = 0; i < v->n_ends; i++)
+        if (v->ends[i] == token)
+            return true;
+    return false;
+}
+
+mlc_status mlc_matcher_accept(mlc_matcher *m, int32_t token)
+{
+    mlc_vocab *v = m != NULL ? m->g->v : NULL;
+    mlci_matcher_place p;
+    size_t taken;
+
+    if (m == NULL || token < 0 || (uint32_t)token >= v->n_tokens)
+        return MLC_EINVAL;
+    if (m->g->n_parts > 0)
+        return mlci_union_accept(m, token, NULL, 0, &taken);
+    p = *mt_last(m);
+    if (p.ended)
+        return MLC_ECLOSED;
+    if (!mt_is_end(v, token)) {
+        const uint32_t from = v->offsets[token], n = v->offsets[token + 1] - from;
+
+        return n > 0 ? mlc_matcher_accept_bytes(m, v->bytes + from, n, &taken) : MLC_EFORMAT;
+    }
+    if (!mlc_matcher_may_end(m))
+        return MLC_EFORMAT;
+    if (!mt_room(m, 0))
+        return MLC_ENOMEM;
+    p = *mt_last(m);
+    p.ended = true;
+    m->places[m->n++] = p;
+    return MLC_OK;
+}
+
+mlc_status mlc_matcher_accept_many(mlc_matcher *m, const int32_t *tokens, size_t n,
+                                   size_t *taken)
+{
+    mlc_status st = MLC_OK;
+
+    if (m == NULL || taken == NULL || (tokens == NULL && n > 0))
+        return MLC_EINVAL;
+    for (*taken = 0; *taken < n && st == MLC_OK; *taken += st == MLC_OK)
+        st = mlc_matcher_accept(m, tokens[*taken]);
+    return st == MLC_ENOMEM ? st : MLC_OK;
+}
+
+int32_t mlc_matcher_allows(mlc_matcher *m, int32_t token)
+{
+    return mlc_matcher_accept(m, token) == MLC_OK && mlc_matcher_rollback(m, 1) == MLC_OK;
+}
+
+mlc_status mlc_matcher_rollback(mlc_matcher *m, size_t n)
+{
+    if (m == NULL || n >= m->n)
+        return MLC_EINVAL;
+    if (m->g->n_parts > 0)
+        return mlci_union_rollback(m, n);
+    m->n -= n;
+    return MLC_OK;
+}
+
+int32_t mlc_matcher_may_end(mlc_matcher *m)
+{
+    bool r;
+
+    if (m == NULL)
+        return 0;
+    if (m->g->n_parts > 0)
+        return mlci_union_may_end(m);
+    if (mt_last(m)->ended || !mt_begin(m))
+        return 0;
+    r = mlci_machine_may_end(&m->g->m, mt_last(m)->state);
+    mlci_os_unlock(&m->g->lock);
+    return r;
+}
+
+/* The only byte that may come; -1: there is a choice. */
+static int mt_only_byte(mlci_machine *m, mlci_state s, mlci_state *next)
+{
+    const mlci_bytes may = mlci_machine_bytes_of(m, s);
+    int only = -1;
+
+    if (mlci_machine_may_end(m, s))
+        return -1;
+    for (unsigned b = 0; b < 256; b++) {
+        mlci_state to = mlci_bytes_has(&may, (uint8_t)b)
+                      ? mlci_machine_step(m, s, (uint8_t)b) : MLCI_DEAD;
+
+        if (to == MLCI_DEAD)
+            continue;
+        if (only >= 0)
+            return -1;
+        only = (int)b;
+        *next = to;
+    }
+    return only;
+}
+
+mlc_status mlc_matcher_forced(mlc_matcher *m, char *buf, size_t cap, size_t *n_bytes)
+{
+    mlci_machine *x = m != NULL ? &m->g->m : NULL;
+    mlci_state s;
+    bool failed;
+    size_t at;
+    int byte;
+
+    if (m == NULL || n_bytes == NULL || (buf == NULL && cap > 0))
+        return MLC_EINVAL;
+    *n_bytes = 0;
+    if (m->g->n_parts > 0)
+        return mlci_union_forced(m, buf, cap, n_bytes);
+    if (mt_last(m)->ended)
+        return MLC_OK;
+    if (!mt_room(m, cap + 1) || !mt_begin(m))
+        return MLC_ENOMEM;
+    s = mt_last(m)->state;
+    at = mt_last(m)->n_text;
+    x->text = m->text;
+    for (x->n_text = at; *n_bytes < cap && (byte = mt_only_byte(x, s, &s)) >= 0; x->n_text++) {
+        m->text[x->n_text] = (uint8_t)byte;
+        buf[(*n_bytes)++] = (char)byte;
+    }
+    failed = mt_failed(m->g);
+    mlci_os_unlock(&m->g->lock);
+    if (failed)
+        *n_bytes = 0;
+    return failed ? MLC_ENOMEM : MLC_OK;
+}
+
+/* ---- logits ----------------------------------------------------------------------------- */
+
+mlc_status mlc_mask_apply(const uint32_t *mask, size_t n, int32_t type, void *logits)
+{
+    const uint16_t half = type == MLC_LOGITS_F16 ? 0xfc00 : 0xff80;
+
+    if (mask == NULL || logits == NULL || type < MLC_LOGITS_F32 || type > MLC_LOGITS_BF16)
+        return MLC_EINVAL;
+    for (size_t i = 0; i < n; i++) {
+        if (i % 32 == 0 && mask[i / 32] == UINT32_MAX && n - i >= 32) {
+            i += 31;
+            continue;
+        }
+        if ((mask[i / 32] >> (i % 32) & 1) != 0)
+            continue;
+        if (type == MLC_LOGITS_F32)
+            ((float *)logits)[i] = -INFINITY;
+        else
+            ((uint16_t *)logits)[i] = half;
+    }
+    return MLC_OK;
+}
