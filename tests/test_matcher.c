@@ -485,6 +485,33 @@ static void test_memory(const words *w)
     mlc_grammar_close(g);
 }
 
+/* Each byte leads to a new state of hundreds of parts: the mask lacks longer tokens, but no
+ * byte that may come, has none too many, and is found again. */
+static void test_work(const words *w)
+{
+    mlc_grammar *g = compile(w, "([ab]*a[ab]{900}|[a-z]*c[abc]{200})", MLC_GRAMMAR_REGEX);
+    uint32_t *mask = malloc(mlc_vocab_words(w->v) * sizeof *mask), longer = 0, lacking = 0;
+    uint64_t seed = t_seed;
+    mlc_matcher *m = NULL;
+
+    T_CASE("a mask that would need very many states");
+    T_CHECK(g != NULL && mlc_matcher_open(g, &m, NULL) == MLC_OK, "open");
+    for (int i = 0; i < 900 && m != NULL; i++)
+        T_CHECK(mlc_matcher_accept_bytes(m, t_below(&seed, 2) ? "a" : "b", 1, NULL) == MLC_OK, "on");
+    T_CHECK(m != NULL && mlc_matcher_mask(m, mask) == MLC_OK, "mask");
+    for (uint32_t i = 0; i + 1 < w->n && m != NULL; i++) {
+        const bool bit = (mask[i / 32] >> (i % 32) & 1) != 0, may = mlc_matcher_allows(m, (int32_t)i);
+
+        T_CHECK(i >= 256 ? !bit || may : bit == may, "token %u", i);
+        longer += bit && i >= 256;
+        lacking += may && !bit;
+    }
+    T_CHECK(lacking > 0, "%u longer ones, %u lacking", longer, lacking);
+    mlc_matcher_close(m);
+    mlc_grammar_close(g);
+    free(mask);
+}
+
 static void test_arguments(const words *w)
 {
     static const uint32_t falling[] = { 3, 2, 5 };
@@ -546,6 +573,7 @@ int main(void)
     test_many(&w);
     test_union(&w);
     test_memory(&w);
+    test_work(&w);
     test_arguments(&w);
     release(&w);
     mlc_context_close(ctx);

@@ -319,7 +319,7 @@ static void test_large(void)
             && !found(&s, r, deep + 2), "%s", err.text);
     mlci_rx_close(&s);
     mlci_rx_open(&s, ctx, 1 << 20);
-    T_CHECK(mlci_regex_read(&s, "x.{30}", 6, &r, &err) == MLC_OK, "%s", err.text);
+    T_CHECK(mlci_regex_read(&s, "x.{30}$", 7, &r, &err) == MLC_OK, "%s", err.text);
     r = mlci_rx_begin(&s, r);
     for (uint64_t i = 0, seed = 1; i < 100000 && s.status == MLC_OK; i++)
         r = mlci_rx_step(&s, r, t_below(&seed, 2) ? 'x' : 'y');

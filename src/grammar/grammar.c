@@ -154,7 +154,9 @@ static mlc_status gr_regex(mlc_grammar *g, const char *text, size_t n, mlc_error
     if (st != MLC_OK)
         return st;
     r = mlci_rx_begin(s, r);
-    return mlci_machine_open_text(&g->m, &g->s, mlci_rx_and(s, r, g->s.text), err);
+    if (!mlci_rx_plain(s, r))             /* else it has nothing but characters in it */
+        r = mlci_rx_and(s, r, g->s.text);
+    return mlci_machine_open_text(&g->m, &g->s, r, err);
 }
 
 static mlc_status gr_read(mlc_grammar *g, mlc_error *err)

@@ -8,7 +8,9 @@
 #include <string.h>
 
 enum { MK_LIST = 2048,                   /* tokens up to which a mask is bits and a list */
-       MK_BYTES = 8 << 20 };             /* kept for a grammar                           */
+       MK_BYTES = 8 << 20,               /* kept for a grammar                           */
+       MK_WORK = 8000 };                 /* states and what they are made of that one mask
+                                            may need to be built                         */
 
 /* In of_text, for "most characters": a list of texts, or of language, least, most. */
 #define MK_SEVERAL (UINT32_MAX - 1)
@@ -187,6 +189,14 @@ static bool mk_down(struct mask_step *p, const mlci_tree *t, uint32_t node)
     return p->branch < p->end;
 }
 
+/* This mask has built too much: from here on only tokens of one byte are looked at, and what
+ * was found is not kept. */
+static bool mk_tired(mlci_masks *k)
+{
+    k->part |= k->m->s->rx.n_nodes + k->m->s->tuples.n > k->work;
+    return k->part;
+}
+
 /* Enter a state at p; by_quote: by an opening quote. */
 static void mk_enter(const mlci_masks *k, struct mask_step *p, mlci_state s, bool by_quote)
 {
@@ -243,7 +253,7 @@ static void mk_walk(mlci_masks *k, struct mask_step *p, const mlci_tree *t, uint
         struct mask_step *x = &p[depth];
         uint8_t byte;
 
-        if (x->branch == x->end) {
+        if (x->branch == x->end || (depth > 0 && mk_tired(k))) {
             if (depth-- == 0)
                 return;
             continue;
@@ -282,7 +292,7 @@ static void mk_walk_language(mlci_masks *k, mlci_rx language, uint32_t least, ui
         uint8_t byte, c;
         mlci_rx to;
 
-        if (x->branch == x->end) {
+        if (x->branch == x->end || (depth > 0 && mk_tired(k))) {
             if (depth-- == 0)
                 return;
             continue;
@@ -338,12 +348,13 @@ static const uint32_t *mk_language(mlci_masks *k, mlci_rx language, uint32_t lea
     content[0] ^= mlci_mix(least);
     if (!mlci_text_language_get(k->t, content, most, bits)) {
         mk_walk_language(k, language, least, most, bits);
-        if (k->m->s->rx.status == MLC_OK)
+        if (k->m->s->rx.status == MLC_OK && !k->part)
             mlci_text_language_put(k->t, content, most, bits);
     }
     k->bytes += k->t->words * sizeof *bits;
-    k->texts[k->n_texts] = bits;
-    (void)mlci_map_put(&k->of_text, key, second, (uint32_t)k->n_texts++);
+    k->texts[k->n_texts++] = bits;
+    if (!k->part)
+        (void)mlci_map_put(&k->of_text, key, second, (uint32_t)k->n_texts - 1);
     return bits;
 }
 
@@ -375,8 +386,9 @@ static const uint32_t *mk_texts(mlci_masks *k, uint32_t list)
     }
     k->texts = texts;
     k->bytes += k->t->words * sizeof *bits;
-    k->texts[k->n_texts] = bits;
-    (void)mlci_map_put(&k->of_text, list, MK_SEVERAL, (uint32_t)k->n_texts++);
+    k->texts[k->n_texts++] = bits;
+    if (!k->part)
+        (void)mlci_map_put(&k->of_text, list, MK_SEVERAL, (uint32_t)k->n_texts - 1);
     return bits;
 }
 
@@ -409,7 +421,7 @@ static void mk_known_names(mlci_masks *k, mlci_state state, uint8_t *text, size_
         mlci_state to;
         uint8_t byte;
 
-        if (x->branch == x->end) {
+        if (x->branch == x->end) {        /* not cut short: it takes tokens away */
             if (depth-- == 0)
                 return;
             continue;
@@ -456,7 +468,7 @@ static void mk_walk_names(mlci_masks *k, mlci_state state, uint8_t *text, size_t
         uint32_t node;
         uint8_t byte;
 
-        if (x->branch == x->end) {
+        if (x->branch == x->end || (depth > 0 && mk_tired(k))) {
             if (depth-- == 0)
                 return;
             continue;
@@ -539,6 +551,14 @@ static void mk_make(mlci_masks *k, mlci_state state, uint8_t *text, size_t n, ui
     }
 }
 
+static bool mk_none(const mlci_masks *k, const uint32_t *mask)
+{
+    for (size_t i = 0; i < k->t->words; i++)
+        if (mask[i] != 0)
+            return false;
+    return true;
+}
+
 bool mlci_masks_fill(mlci_masks *k, mlci_state state, uint8_t *text, size_t n, uint32_t *mask)
 {
     uint32_t row = mlci_map_get(&k->of_state, state, 0);
@@ -553,11 +573,18 @@ bool mlci_masks_fill(mlci_masks *k, mlci_state state, uint8_t *text, size_t n, u
     m->impure = false;
     m->trying = true;
     m->text = text;
+    k->part = false;
+    k->work = m->s->rx.n_nodes + m->s->tuples.n + MK_WORK;
     mk_make(k, state, text, n, mask);
+    if (k->part && mk_none(k, mask)) {   /* a vocabulary without single bytes */
+        k->part = false;
+        k->work = SIZE_MAX;
+        mk_make(k, state, text, n, mask);
+    }
     m->trying = false;
     if (m->too_complex || m->s->rx.status != MLC_OK)
         return false;
-    if (!m->impure)
+    if (!m->impure && !k->part)
         mk_keep(k, state, mask);
     return true;
 }

@@ -27,13 +27,16 @@ typedef struct mlci_masks {
     const uint32_t  *bits;            /* what the mask being made began with           */
     uint32_t        *found;           /* tokens that came to them, and that went       */
     uint32_t         n_found, n_gone;
+    size_t           work;            /* states there may be when the mask is made     */
+    bool             part;            /* there were more: it lacks longer tokens       */
 } mlci_masks;
 
 mlc_status mlci_masks_open(mlci_masks *k, mlci_machine *m, mlci_text_vocab *t, mlc_error *err);
 void       mlci_masks_close(mlci_masks *k);
 /*
  * mask [words of the vocabulary].  text: the bytes that led to the state, n of them, with
- * room for the longest token behind them.  false: out of memory, or a limit of the machine.
+ * room for the longest token behind them.  A mask that would need very many new states lacks
+ * tokens of more than a byte.  false: out of memory, or a limit of the machine.
  */
 bool mlci_masks_fill(mlci_masks *k, mlci_state state, uint8_t *text, size_t n, uint32_t *mask);
 

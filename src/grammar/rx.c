@@ -9,6 +9,7 @@
 #include "rx_node.h"
 #include "../base/utf8.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* Many states cut the bytes alike: their classes are kept once. */
@@ -366,15 +367,47 @@ static mlci_rx rx_combine(mlci_rx_store *s, rx_kind kind, mlci_rx a, mlci_rx b)
 mlci_rx mlci_rx_or(mlci_rx_store *s, mlci_rx a, mlci_rx b)  { return rx_combine(s, RX_OR, a, b); }
 mlci_rx mlci_rx_and(mlci_rx_store *s, mlci_rx a, mlci_rx b) { return rx_combine(s, RX_AND, a, b); }
 
-mlci_rx mlci_rx_or_all(mlci_rx_store *s, mlci_rx *items, size_t n)
+static int rx_by_number(const void *a, const void *b)
 {
-    if (n == 0)
-        return MLCI_RX_NONE;
-    for (; n > 1; n = (n + 1) / 2)       /* halves, so that few long lists are made */
-        for (size_t i = 0; i < n / 2; i++)
-            items[i] = mlci_rx_or(s, items[i], items[n - 1 - i]);
-    return items[0];
+    const mlci_rx x = *(const mlci_rx *)a, y = *(const mlci_rx *)b;
+
+    return x < y ? -1 : x > y;
 }
+
+/* All of a list at once: only the list of all of them is built, and none on the way. */
+static mlci_rx rx_all(mlci_rx_store *s, rx_kind kind, const mlci_rx *items, size_t n)
+{
+    const mlci_rx unit = kind == RX_OR ? MLCI_RX_NONE : MLCI_RX_ALL;
+    const mlci_rx zero = kind == RX_OR ? MLCI_RX_ALL : MLCI_RX_NONE;
+    uint32_t total = 0, kept = 0;
+    mlci_rx *room, set, r;
+
+    if (n <= 2)
+        return n == 0 ? unit : n == 1 ? items[0] : rx_combine(s, kind, items[0], items[1]);
+    for (size_t i = 0; i < n; i++)
+        total += rx_count(s, kind, items[i]);
+    room = mlci_new(s->arena.ctx, 2 * (size_t)total + 1, sizeof *room);
+    if (room == NULL)
+        return rx_fail(s);
+    for (size_t i = 0, at = 0; i < n; at += rx_count(s, kind, items[i]), i++)
+        rx_gather(s, kind, items[i], room + at);
+    qsort(room, total, sizeof *room, rx_by_number);
+    for (uint32_t i = 0; i < total; i++)
+        if (room[i] != unit && (kept == 0 || room[kept - 1] != room[i]))
+            room[kept++] = room[i];
+    set = rx_join_sets(s, kind, room, &kept);
+    kept = rx_merge(room, kept, &set, set != unit, room + total);
+    r = s->status == MLC_OK ? rx_build(s, kind, unit, zero, room + total, kept) : MLCI_RX_NONE;
+    mlci_delete(s->arena.ctx, room, 2 * (size_t)total + 1, sizeof *room);
+    return r;
+}
+
+mlci_rx mlci_rx_or_all(mlci_rx_store *s, const mlci_rx *items, size_t n)
+{
+    return rx_all(s, RX_OR, items, n);
+}
+
+bool mlci_rx_plain(const mlci_rx_store *s, mlci_rx a) { return rx_at(s, a)->plain; }
 
 uint32_t mlci_rx_counts(const mlci_rx_store *s, mlci_rx a) { return rx_at(s, a)->counts; }
 
@@ -514,11 +547,8 @@ static mlci_rx rx_derive_list(mlci_rx_store *s, rx_kind kind, mlci_rx a, uint8_t
         if (r != unit)
             items[kept++] = r;
     }
-    if (r != zero) {
-        r = kind == RX_OR ? mlci_rx_or_all(s, items, kept) : unit;
-        for (uint32_t i = kept; i-- > 0 && kind != RX_OR;)
-            r = rx_combine(s, kind, items[i], r);
-    }
+    if (r != zero)
+        r = rx_all(s, kind, items, kept);
     if (items != some)
         mlci_delete(s->arena.ctx, items, n, sizeof *items);
     return r;

@@ -63,8 +63,8 @@ mlci_rx mlci_rx_not(mlci_rx_store *s, mlci_rx a);
 /* min to max times a. */
 mlci_rx mlci_rx_repeat(mlci_rx_store *s, mlci_rx a, uint32_t min, uint32_t max);
 
-/* All of a list, which is changed. */
-mlci_rx mlci_rx_or_all(mlci_rx_store *s, mlci_rx *items, size_t n);
+/* Any of a list. */
+mlci_rx mlci_rx_or_all(mlci_rx_store *s, const mlci_rx *items, size_t n);
 /* The largest product of the counts of repetitions that lie in one another; those without
  * an upper bound count as what they must be at least. */
 uint32_t mlci_rx_counts(const mlci_rx_store *s, mlci_rx a);
@@ -81,6 +81,8 @@ void mlci_rx_content(const mlci_rx_store *s, mlci_rx a, uint64_t content[2]);
 
 /* ---- asking ------------------------------------------------------------------------ */
 
+/* No intersection or complement is in it: some text is, as long as it is not NONE. */
+bool mlci_rx_plain(const mlci_rx_store *s, mlci_rx a);
 /* Is the empty text in it? */
 bool mlci_rx_nullable(const mlci_rx_store *s, mlci_rx a);
 /* What may follow the byte. */
