@@ -489,18 +489,20 @@ static void test_memory(const words *w)
  * byte that may come, has none too many, and is found again. */
 static void test_work(const words *w)
 {
-    mlc_grammar *g = compile(w, "([ab]*a[ab]{900}|[a-z]*c[abc]{200})", MLC_GRAMMAR_REGEX);
+    mlc_grammar *g = compile(w, ".*a.{300}|.*b.{200}", MLC_GRAMMAR_REGEX);
     uint32_t *mask = malloc(mlc_vocab_words(w->v) * sizeof *mask), longer = 0, lacking = 0;
     uint64_t seed = t_seed;
     mlc_matcher *m = NULL;
 
     T_CASE("a mask that would need very many states");
     T_CHECK(g != NULL && mlc_matcher_open(g, &m, NULL) == MLC_OK, "open");
-    for (int i = 0; i < 900 && m != NULL; i++)
-        T_CHECK(mlc_matcher_accept_bytes(m, t_below(&seed, 2) ? "a" : "b", 1, NULL) == MLC_OK, "on");
+    for (int i = 0; i < 60 && m != NULL; i++)
+        T_CHECK(mlc_matcher_accept_bytes(m, t_below(&seed, 2) ? "a" : "b", 1, NULL) == MLC_OK,
+            "on");
     T_CHECK(m != NULL && mlc_matcher_mask(m, mask) == MLC_OK, "mask");
     for (uint32_t i = 0; i + 1 < w->n && m != NULL; i++) {
-        const bool bit = (mask[i / 32] >> (i % 32) & 1) != 0, may = mlc_matcher_allows(m, (int32_t)i);
+        const bool bit = (mask[i / 32] >> (i % 32) & 1) != 0;
+        const bool may = mlc_matcher_allows(m, (int32_t)i) != 0;
 
         T_CHECK(i >= 256 ? !bit || may : bit == may, "token %u", i);
         longer += bit && i >= 256;

@@ -49,7 +49,11 @@ struct mlc_grammar {
 };
 
 /* A token's end: where the text was, and the state. */
-typedef struct mlci_matcher_place { mlci_state state; bool ended; size_t n_text; } mlci_matcher_place;
+typedef struct mlci_matcher_place {
+    mlci_state state;
+    bool       ended;
+    size_t     n_text;
+} mlci_matcher_place;
 
 struct mlc_matcher {
     mlc_grammar *g;

@@ -101,8 +101,9 @@ mlc_status mlci_union_open(mlc_grammar *g, mlc_error *err)
         g->n_parts = g->parts != NULL ? v->n_items : 0;
         st = g->parts != NULL ? MLC_OK : mlci_nomem(err, "union");
     }
-    for (const mlci_json *x = st == MLC_OK ? v->items : NULL; x != NULL && st == MLC_OK; x = x->next)
-        st = un_part(g, x, i++, err);
+    if (st == MLC_OK)
+        for (const mlci_json *x = v->items; x != NULL && st == MLC_OK; x = x->next)
+            st = un_part(g, x, i++, err);
     mlci_arena_reset(&json);
     return st;
 }
