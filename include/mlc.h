@@ -954,7 +954,8 @@ enum {
     MLC_GRAMMAR_EBNF        = 2, /* root ::= ...; as llama.cpp and XGrammar      */
     MLC_GRAMMAR_LARK        = 3, /* start: ...; rules, terminals, %ignore        */
     MLC_GRAMMAR_TAGS        = 4, /* free text and tool calls: {"structures":
-                                    [{"begin", "schema", "end"}], "triggers": []} */
+                                    [{"begin", "schema" (or "regex", "ebnf",
+                                    "lark"), "end"}], "triggers": []}          */
     MLC_GRAMMAR_ANY         = 5  /* any of several: [{"regex": "..."}, {"json_schema":
                                     ...}, {"choice": ["yes", "no"]}, ...]      */
 };

@@ -234,6 +234,29 @@ static void test_walks(const words *w)
             pairs += walk(w, g, 20, true, &seed);
         mlc_grammar_close(g);
     }
+    T_CASE("tags of other grammars");
+    {
+        static const char tags[] = "{\"structures\":[{\"begin\":\"a:\",\"regex\":\"[ab/\\n]*\","
+            "\"end\":\"ab\"},{\"begin\":\"b:\",\"ebnf\":\"root ::= \\\"1\\\" root | \\\"2\\\"\","
+            "\"end\":\"}\"},{\"begin\":\"c:\",\"lark\":\"start: /0+/\",\"end\":\"\"}],"
+            "\"triggers\":[\"a:\",\"b:\",\"c:\"],\"at_least_one\":true}";
+        static const char *const whole[] = { "xa:b/\nabx", "b:112}1", "c:00x", "ya:abb:2}" };
+        static const char *const not[] = { "a:bb", "b:112", "b:1}", "c:", "ab" };
+        mlc_grammar *g = compile(w, tags, MLC_GRAMMAR_TAGS);
+        mlc_matcher *m;
+
+        for (int k = 0; k < 30 && g != NULL; k++)
+            pairs += walk(w, g, 20, false, &seed);
+        for (int k = 0; k < 9 && g != NULL; k++) {
+            const char *text = k < 4 ? whole[k] : not[k - 4];
+
+            T_CHECK(mlc_matcher_open(g, &m, NULL) == MLC_OK, "open");
+            T_CHECK((mlc_matcher_accept_bytes(m, text, strlen(text), NULL) == MLC_OK
+                     && mlc_matcher_may_end(m)) == (k < 4), "%s", text);
+            mlc_matcher_close(m);
+        }
+        mlc_grammar_close(g);
+    }
     T_CASE("pairs of grammar and prefix");
     T_CHECK(pairs >= 2000, "%u", pairs);
 }

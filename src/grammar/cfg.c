@@ -239,8 +239,18 @@ static void cf_find_ends(mlci_cfg *g)
     }
 }
 
+bool mlci_cfg_end_with(mlci_cfg *g, const char *p, size_t n)
+{
+    const uint32_t end = mlci_cfg_node_add(g, MLCI_CFG_READ, mlci_rx_text(g->rx, p, n), 0);
+
+    g->first = end != 0 ? mlci_cfg_node_add(g, MLCI_CFG_CALL, 0, end) : 0;
+    cf_find_ends(g);
+    return g->first != 0;
+}
+
 bool mlci_cfg_ready(mlci_cfg *g)
 {
+    g->first = g->rules[0];
     cf_find_ends(g);
     mlci_map_open(&g->unions, g->ctx);
     g->ways = mlci_new(g->ctx, 1, sizeof *g->ways);
@@ -259,7 +269,7 @@ uint32_t mlci_cfg_start(mlci_cfg *g)
 {
     cf_ways *w = cf_begin(g);
 
-    cf_enter(w, g->rules[0], 0);
+    cf_enter(w, g->first, 0);
     return cf_keep(w);
 }
 

@@ -32,6 +32,7 @@ typedef struct mlci_cfg {
     mlci_cfg_node *nodes;        /* node 0 ends                                      */
     size_t         n_nodes, cap_nodes;
     uint32_t      *rules;        /* the node each begins with                        */
+    uint32_t       first;        /* the node that texts begin with                   */
     size_t         n_rules, cap_rules;
     struct cf_ways *ways;        /* room for a step                                  */
     mlci_map       unions;       /* of calls                                         */
@@ -53,6 +54,9 @@ uint32_t mlci_cfg_start(mlci_cfg *g);
 uint32_t mlci_cfg_step(mlci_cfg *g, uint32_t state, uint8_t byte);
 bool     mlci_cfg_may_end(const mlci_cfg *g, uint32_t state);
 mlci_bytes mlci_cfg_bytes_of(const mlci_cfg *g, uint32_t state);
+
+/* Texts go on with this one after the first rule; false: out of memory. */
+bool mlci_cfg_end_with(mlci_cfg *g, const char *p, size_t n);
 
 /* Room for steps, and which nodes can still end: before the first step.  false: out of
  * memory. */

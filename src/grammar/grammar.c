@@ -183,7 +183,7 @@ static mlc_status gr_read(mlc_grammar *g, mlc_error *err)
         st = mlci_schema_open(&g->s, g->v->ctx, "true", 4, &so, limit, err);
         return st != MLC_OK ? st
              : mlci_machine_open_cfg(&g->m, &g->s, text, n, o->kind == MLC_GRAMMAR_LARK
-                                     ? MLCI_CFG_LARK : MLCI_CFG_EBNF, err);
+                                     ? MLCI_CFG_LARK : MLCI_CFG_EBNF, NULL, err);
     }
     if (o->kind == MLC_GRAMMAR_TAGS) {
         st = mlci_schema_open(&g->s, g->v->ctx, "true", 4, &so, limit, err);

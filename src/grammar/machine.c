@@ -734,7 +734,7 @@ mlc_status mlci_machine_open_text(mlci_machine *m, mlci_schema *s, mlci_rx langu
 }
 
 mlc_status mlci_machine_open_cfg(mlci_machine *m, mlci_schema *s, const char *text, size_t n,
-                                 int notation, mlc_error *err)
+                                 int notation, const mlci_name *end, mlc_error *err)
 {
     mlc_status st = ma_open(m, s, err);
     uint32_t start;
@@ -743,6 +743,8 @@ mlc_status mlci_machine_open_cfg(mlci_machine *m, mlci_schema *s, const char *te
         st = mlci_cfg_open(&m->cfg, s->ctx, &s->rx, &s->tuples, text, n, notation, err);
     if (st != MLC_OK)
         return st;
+    if (end != NULL && !mlci_cfg_end_with(&m->cfg, end->p, end->n))
+        return mlci_nomem(err, "grammar");
     start = mlci_cfg_start(&m->cfg);
     m->too_complex = start == UINT32_MAX;
     m->start = MA_STATE(m, MA_CFG, start, 0);

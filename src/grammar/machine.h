@@ -57,9 +57,9 @@ mlc_status mlci_machine_open(mlci_machine *m, mlci_schema *s, mlc_error *err);
 /* One of a language of texts (with its end) instead of a JSON value. */
 mlc_status mlci_machine_open_text(mlci_machine *m, mlci_schema *s, mlci_rx language,
                                   mlc_error *err);
-/* A text of a context-free grammar; notation: of cfg.h. */
+/* A text of a context-free grammar; notation: of cfg.h.  end: what follows it, or NULL. */
 mlc_status mlci_machine_open_cfg(mlci_machine *m, mlci_schema *s, const char *text, size_t n,
-                                 int notation, mlc_error *err);
+                                 int notation, const mlci_name *end, mlc_error *err);
 /* Free text and tags, which stay the caller's. */
 mlc_status mlci_machine_open_tags(mlci_machine *m, mlci_schema *s, struct mlci_tags *tags,
                                   mlc_error *err);

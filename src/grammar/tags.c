@@ -26,30 +26,91 @@ static bool tg_begins(const mlci_name *text, const mlci_name *with)
     return text->n >= with->n && memcmp(text->p, with->p, with->n) == 0;
 }
 
+static mlc_status tg_schema(mlci_tags *t, mlci_tag *x, const mlci_json *schema,
+                            const mlci_schema_options *o, size_t limit, mlc_error *err)
+{
+    mlc_status st;
+    mlci_buf b;
+
+    mlci_buf_init(&b, t->ctx, limit);
+    mlci_json_write(schema, &b);
+    st = b.failed ? mlci_nomem(err, "tags")
+                  : mlci_schema_open(&x->s, t->ctx, b.data, b.n, o, limit, err);
+    mlci_buf_reset(&b);
+    t->n_open = t->n_tags + (st == MLC_OK);
+    return st == MLC_OK ? mlci_machine_open(&x->m, &x->s, err) : st;
+}
+
+/* A regular expression as a grammar of one terminal: between slashes, others escaped. */
+static void tg_lark(const mlci_json *regex, mlci_buf *b)
+{
+    mlci_buf_text(b, "start: /");
+    for (size_t i = 0; i < regex->text_bytes; i++) {
+        const char c = regex->text[i];
+
+        if (c == '/')
+            mlci_buf_char(b, '\\');
+        if (c == '\n')
+            mlci_buf_text(b, "\\n");
+        else
+            mlci_buf_char(b, c);
+        if (c == '\\' && i + 1 < regex->text_bytes)
+            mlci_buf_char(b, regex->text[++i]);
+    }
+    mlci_buf_text(b, "/\n");
+}
+
+static mlc_status tg_rules(mlci_tags *t, mlci_tag *x, const mlci_json *text, bool regex,
+                           int notation, const mlci_schema_options *o, size_t limit,
+                           mlc_error *err)
+{
+    mlc_status st;
+    mlci_buf b;
+
+    if (text->type != MLCI_JSON_STRING)
+        return mlci_fail(err, MLC_EFORMAT, 0, "a grammar that is no text");
+    st = mlci_schema_open(&x->s, t->ctx, "true", 4, o, limit, err);
+    t->n_open = t->n_tags + (st == MLC_OK);
+    mlci_buf_init(&b, t->ctx, limit);
+    if (regex)
+        tg_lark(text, &b);
+    else
+        mlci_buf_put(&b, text->text, text->text_bytes);
+    x->whole = x->end.n > 0;
+    if (st == MLC_OK)
+        st = b.failed ? mlci_nomem(err, "tags")
+           : mlci_machine_open_cfg(&x->m, &x->s, b.n > 0 ? b.data : "", b.n, notation,
+                                   x->whole ? &x->end : NULL, err);
+    mlci_buf_reset(&b);
+    return st;
+}
+
 static mlc_status tg_tag(mlci_tags *t, const mlci_json *v, const mlci_schema_options *o,
                          size_t limit, mlc_error *err)
 {
+    static const char *const keys[] = { "schema", "regex", "ebnf", "lark" };
     mlci_tag *x = &t->tags[t->n_tags];
-    const mlci_json *schema = mlci_json_get(v, "schema");
+    const mlci_json *content = NULL;
     mlc_error why = { 0 };
-    mlci_buf b;
     mlc_status st = tg_text(t, mlci_json_get(v, "begin"), "begin", &x->begin, err);
+    size_t kind = 0, n = 0;
 
     if (st == MLC_OK)
         st = tg_text(t, mlci_json_get(v, "end"), "end", &x->end, err);
     if (st != MLC_OK)
         return st;
-    if (schema == NULL)
-        return mlci_fail(err, MLC_EFORMAT, 0, "tags: structure %zu has no schema", t->n_tags);
-    mlci_buf_init(&b, t->ctx, limit);
-    mlci_json_write(schema, &b);
-    st = b.failed ? mlci_nomem(&why, "tags")
-                  : mlci_schema_open(&x->s, t->ctx, b.data, b.n, o, limit, &why);
-    mlci_buf_reset(&b);
-    if (st == MLC_OK) {
-        t->n_open = t->n_tags + 1;
-        st = mlci_machine_open(&x->m, &x->s, &why);
-    }
+    for (size_t i = 0; i < 4; i++)
+        if (mlci_json_get(v, keys[i]) != NULL) {
+            content = mlci_json_get(v, keys[i]);
+            kind = i;
+            n++;
+        }
+    if (n != 1)
+        return mlci_fail(err, MLC_EFORMAT, 0, "tags: structure %zu has %s schema, regex, ebnf or "
+                         "lark", t->n_tags, n == 0 ? "no" : "more than one of");
+    st = kind == 0 ? tg_schema(t, x, content, o, limit, &why)
+       : tg_rules(t, x, content, kind == 1, kind == 2 ? MLCI_CFG_EBNF : MLCI_CFG_LARK, o, limit,
+                  &why);
     if (st != MLC_OK)
         return mlci_fail(err, st, 0, "tags: structure %zu: %s", t->n_tags, why.text);
     t->n_tags++;
@@ -263,7 +324,7 @@ static mlci_tag_place tg_ended(const mlci_tags *t, mlci_tag_place p)
 static mlci_tag_place tg_value(mlci_tags *t, mlci_machine *outer, mlci_tag_place p, uint8_t byte)
 {
     mlci_tag *x = &t->tags[p.a];
-    const bool may_end = mlci_machine_may_end(&x->m, p.b);
+    const bool may_end = !x->whole && mlci_machine_may_end(&x->m, p.b);
     mlci_state to;
 
     if (may_end && x->end.n > 0 && (uint8_t)x->end.p[0] == byte)
@@ -275,6 +336,8 @@ static mlci_tag_place tg_value(mlci_tags *t, mlci_machine *outer, mlci_tag_place
     to = mlci_machine_step(&x->m, p.b, byte);
     outer->impure |= x->m.impure;
     outer->too_complex |= x->m.too_complex;
+    if (to != MLCI_DEAD && x->whole && mlci_machine_may_end(&x->m, to))
+        return tg_ended(t, (mlci_tag_place){ MLCI_TAG_END, p.a, x->end.n, p.some });
     if (to != MLCI_DEAD)
         return (mlci_tag_place){ MLCI_TAG_VALUE, p.a, to, p.some };
     if (!may_end || x->end.n > 0)

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * tags.h - structural tags: free text until a trigger comes, then one of the tags that
- * begin with it, a JSON value of its schema, the tag's end, and free text again.
+ * begin with it, a JSON value of its schema (or a text of its grammar), the tag's end, and
+ * free text again.
  *
  *   {"structures": [{"begin": "<f=add>", "schema": {...}, "end": "</f>"}, ...],
  *    "triggers": ["<f="], "at_least_one": false, "stop_after_first": false}
+ *
+ * Instead of a schema: "regex", "ebnf" or "lark", with a text, which ends where the tag's end
+ * first fits.
  *
  * Each schema has a machine of its own.  No begin may be the beginning of another.
  */
@@ -17,6 +21,7 @@ typedef struct mlci_tag {
     mlci_name    begin, end;
     mlci_schema  s;
     mlci_machine m;
+    bool         whole;              /* the end is read by the machine                 */
 } mlci_tag;
 
 /* A node of the triggers' tree, with the node to go on from when a byte does not fit. */
