@@ -966,8 +966,11 @@ enum {
     MLC_GRAMMAR_IN_ORDER  = 8,   /* members as "properties" lists them, others
                                     last; else in any order                    */
     MLC_GRAMMAR_PLAIN     = 16,  /* strings escape only what must be           */
-    MLC_GRAMMAR_LAX       = 32   /* what is not enforced is left out and listed
+    MLC_GRAMMAR_LAX       = 32,  /* what is not enforced is left out and listed
                                     (mlc_grammar_dropped); else refused        */
+    MLC_GRAMMAR_FRESH     = 64   /* compile it in any case; else a grammar of the
+                                    same text and options that the vocabulary
+                                    still knows is the same grammar            */
 };
 
 typedef struct mlc_grammar_options {
@@ -998,6 +1001,28 @@ MLC_API void mlc_grammar_options_init_sized(mlc_grammar_options *opts, size_t si
  */
 MLC_API mlc_status mlc_grammar_open(mlc_vocab *v, const char *text, size_t n_bytes,
                                     const mlc_grammar_options *opts,
+                                    mlc_grammar **out, mlc_error *err);
+
+/*
+ * mlc_grammar_save - a grammar as bytes, for mlc_grammar_load in another process: its text
+ * and options, with a version and a checksum, in the machine's byte order.  Compiling is
+ * fast enough that states are not worth their bytes.
+ *
+ *   buf      [cap] receives them if they fit; may be NULL with cap 0.
+ *   n_bytes  how many they are.
+ *
+ * Errors: MLC_EINVAL, MLC_ETOOSMALL (cap is too small).
+ * thread:any alloc:no block:no since:0
+ */
+MLC_API mlc_status mlc_grammar_save(const mlc_grammar *g, void *buf, size_t cap,
+                                    size_t *n_bytes);
+
+/*
+ * mlc_grammar_load - a grammar from what mlc_grammar_save gave.
+ * Errors: as mlc_grammar_open; MLC_EFORMAT (damaged, or of another version).
+ * thread:any alloc:yes block:no since:0
+ */
+MLC_API mlc_status mlc_grammar_load(mlc_vocab *v, const void *bytes, size_t n_bytes,
                                     mlc_grammar **out, mlc_error *err);
 
 /*
@@ -1057,6 +1082,21 @@ MLC_API mlc_status mlc_matcher_fork(const mlc_matcher *m, mlc_matcher **out,
  * thread:handle alloc:yes block:no since:0
  */
 MLC_API mlc_status mlc_matcher_mask(mlc_matcher *m, uint32_t *mask);
+
+/*
+ * mlc_matcher_masks - the masks of several matchers, by the context's worker threads.
+ * Matchers of one grammar take turns.
+ *
+ *   m      [n] matchers of one context, each once; NULL: every token may come.
+ *   masks  [n][stride] the mask of each.
+ *   stride 32-bit words from one mask to the next, at least mlc_vocab_words.
+ *
+ * Errors: MLC_EINVAL, MLC_ENOMEM (that of the first matcher that failed; the others' masks
+ * are valid).
+ * thread:handle alloc:yes block:yes since:0
+ */
+MLC_API mlc_status mlc_matcher_masks(mlc_matcher *const *m, size_t n, uint32_t *masks,
+                                     size_t stride);
 
 /*
  * mlc_matcher_accept - go on by a token.

@@ -537,6 +537,90 @@ static void test_work(const words *w)
     free(mask);
 }
 
+/* The same text and options: the same grammar, until it is forgotten; as bytes and back. */
+static void test_known(const words *w)
+{
+    char text[64], *saved = NULL;
+    mlc_grammar *g, *again, *loaded = NULL;
+    mlc_grammar_options o;
+    mlc_error err = { 0 };
+    size_t n = 0;
+
+    T_CASE("grammars that are known, and saved");
+    mlc_grammar_options_init(&o);
+    o.flags = MLC_GRAMMAR_COMPACT;
+    g = compile(w, "{\"type\":\"null\"}", MLC_GRAMMAR_JSON_SCHEMA);
+    again = compile(w, "{\"type\":\"null\"}", MLC_GRAMMAR_JSON_SCHEMA);
+    T_CHECK(again == g, "the same text");
+    mlc_grammar_close(again);
+    T_CHECK(mlc_grammar_open(w->v, "{\"type\":\"null\"}", 15, &o, &again, NULL) == MLC_OK
+        && again != g, "other options");
+    mlc_grammar_close(again);
+    o.flags = MLC_GRAMMAR_FRESH;
+    T_CHECK(mlc_grammar_open(w->v, "{\"type\":\"null\"}", 15, &o, &again, NULL) == MLC_OK
+        && again != g, "fresh");
+    mlc_grammar_close(again);
+    for (int i = 0; i < 40; i++) {
+        snprintf(text, sizeof text, "{\"const\":%d}", i);
+        mlc_grammar_close(compile(w, text, MLC_GRAMMAR_JSON_SCHEMA));
+    }
+    again = compile(w, "{\"type\":\"null\"}", MLC_GRAMMAR_JSON_SCHEMA);
+    T_CHECK(again != g, "forgotten after 40 others");
+    mlc_grammar_close(again);
+
+    T_CHECK(mlc_grammar_save(g, NULL, 0, &n) == MLC_ETOOSMALL && n > 15 && n < 200, "%zu", n);
+    saved = malloc(n);
+    T_CHECK(mlc_grammar_save(g, saved, n, &n) == MLC_OK
+        && mlc_grammar_load(w->v, saved, n, &loaded, &err) == MLC_OK, "%s", err.text);
+    if (loaded != NULL) {
+        mlc_matcher *m;
+
+        T_CHECK(mlc_matcher_open(loaded, &m, NULL) == MLC_OK
+            && mlc_matcher_accept_bytes(m, "null", 4, NULL) == MLC_OK && mlc_matcher_may_end(m),
+            "as it was");
+        mlc_matcher_close(m);
+    }
+    mlc_grammar_close(loaded);
+    for (size_t i = 0; i < n; i++) {
+        saved[i] ^= 1;
+        T_CHECK(mlc_grammar_load(w->v, saved, n, &loaded, &err) == MLC_EFORMAT && loaded == NULL,
+            "byte %zu changed", i);
+        saved[i] ^= 1;
+        T_CHECK(mlc_grammar_load(w->v, saved, i, &loaded, &err) == MLC_EFORMAT, "cut at %zu", i);
+    }
+    mlc_grammar_close(g);
+    free(saved);
+}
+
+/* Masks of many matchers by all threads are those of each. */
+static void test_batch(const words *w)
+{
+    enum { MANY = 40 };
+    const size_t stride = mlc_vocab_words(w->v) + 3;
+    uint32_t *masks = calloc(MANY * stride, sizeof *masks), *one = calloc(stride, sizeof *one);
+    mlc_matcher *m[MANY] = { NULL };
+
+    T_CASE("masks of many at once");
+    for (int i = 1; i < MANY; i++) {
+        mlc_grammar *g = compile(w, schemas[i % N_SCHEMAS], MLC_GRAMMAR_JSON_SCHEMA);
+
+        T_CHECK(mlc_matcher_open(g, &m[i], NULL) == MLC_OK, "open");
+        mlc_grammar_close(g);
+    }
+    T_CHECK(mlc_matcher_masks(m, MANY, masks, stride) == MLC_OK, "masks");
+    T_CHECK(masks[0] == UINT32_MAX && masks[stride - 1] == UINT32_MAX, "no matcher");
+    for (int i = 1; i < MANY; i++)
+        T_CHECK(mlc_matcher_mask(m[i], one) == MLC_OK
+            && memcmp(one, masks + (size_t)i * stride, (stride - 3) * sizeof *one) == 0, "%d", i);
+    T_CHECK(mlc_matcher_masks(m, MANY, masks, 1) == MLC_EINVAL
+        && mlc_matcher_masks(NULL, 1, masks, stride) == MLC_EINVAL
+        && mlc_matcher_masks(NULL, 0, NULL, 0) == MLC_OK, "arguments");
+    for (int i = 0; i < MANY; i++)
+        mlc_matcher_close(m[i]);
+    free(masks);
+    free(one);
+}
+
 static void test_arguments(const words *w)
 {
     static const uint32_t falling[] = { 3, 2, 5 };
@@ -599,6 +683,8 @@ int main(void)
     test_union(&w);
     test_memory(&w);
     test_work(&w);
+    test_known(&w);
+    test_batch(&w);
     test_arguments(&w);
     release(&w);
     mlc_context_close(ctx);

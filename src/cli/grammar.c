@@ -220,6 +220,8 @@ static int gm_run(const cli_options *o, mlc_context *ctx, cli_tokens *t, mlc_voc
               : MLC_GRAMMAR_JSON_SCHEMA;
     opts.flags = gm_flags(o);
     if (o->bench != NULL)
+        opts.flags |= MLC_GRAMMAR_FRESH;
+    if (o->bench != NULL)
         return cli_grammar_bench(*v, t, &opts, o->bench);
     begin = cli_seconds();
     st = mlc_grammar_open(*v, text != NULL ? text : o->regex, text != NULL ? n : strlen(o->regex),

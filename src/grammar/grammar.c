@@ -9,7 +9,7 @@
 
 #define GR_SPACES (MLC_GRAMMAR_COMPACT | MLC_GRAMMAR_SPACED)
 #define GR_FLAGS  ((uint32_t)(GR_SPACES | MLC_GRAMMAR_NO_FORMAT | MLC_GRAMMAR_IN_ORDER             \
-                              | MLC_GRAMMAR_PLAIN | MLC_GRAMMAR_LAX))
+                              | MLC_GRAMMAR_PLAIN | MLC_GRAMMAR_LAX | MLC_GRAMMAR_FRESH))
 
 enum { GR_OPTIONS_V0 = sizeof(mlc_grammar_options), GR_LIMIT = MLCI_GRAMMAR_LIMIT };
 
@@ -21,6 +21,7 @@ static void gr_vocab_unref(mlc_vocab *v)
 
     if (atomic_fetch_sub(&v->refs, 1) != 1)
         return;
+    mlci_os_mutex_reset(&v->lock);
     mlci_text_vocab_close(&v->t);
     mlci_delete(ctx, v->bytes, v->offsets != NULL ? v->offsets[v->n_tokens] : 0, 1);
     mlci_delete(ctx, v->offsets, (size_t)v->n_tokens + 1, sizeof *v->offsets);
@@ -86,7 +87,8 @@ mlc_status mlc_vocab_open(mlc_context *ctx, const char *bytes, const uint32_t *o
     v->n_ends = n_ends;
     atomic_init(&v->refs, 1);
     mlci_context_ref(ctx);
-    st = gr_vocab_fill(v, bytes, offsets, ends, err);
+    st = mlci_os_mutex_init(&v->lock) == 0 ? gr_vocab_fill(v, bytes, offsets, ends, err)
+                                           : mlci_nomem(err, "vocabulary");
     if (st != MLC_OK)
         gr_vocab_unref(v);
     else
@@ -96,8 +98,17 @@ mlc_status mlc_vocab_open(mlc_context *ctx, const char *bytes, const uint32_t *o
 
 void mlc_vocab_close(mlc_vocab *v)
 {
-    if (v != NULL)
-        gr_vocab_unref(v);
+    mlc_grammar *known[MLCI_KNOWN];
+
+    if (v == NULL)
+        return;
+    mlci_os_lock(&v->lock);
+    memcpy((void *)known, (void *)v->known, sizeof known);
+    memset((void *)v->known, 0, sizeof v->known);
+    mlci_os_unlock(&v->lock);
+    for (int i = 0; i < MLCI_KNOWN; i++)
+        mlc_grammar_close(known[i]);
+    gr_vocab_unref(v);
 }
 
 size_t mlc_vocab_words(const mlc_vocab *v) { return v != NULL ? v->t.words : 0; }
@@ -228,6 +239,62 @@ mlc_status mlci_grammar_forget(mlc_grammar *g)
     return st;
 }
 
+/* ---- grammars that the vocabulary knows ------------------------------------------------- */
+
+static bool gr_same(const mlc_grammar *g, const char *text, size_t n,
+                    const mlc_grammar_options *o)
+{
+    return g->n_text == n && g->o.kind == o->kind && g->o.flags == o->flags
+        && g->o.limit == o->limit && (n == 0 || memcmp(g->text, text, n) == 0);
+}
+
+/* One of them, with a reference; it is the last one then.  NULL: none. */
+static mlc_grammar *gr_find(mlc_vocab *v, const char *text, size_t n,
+                            const mlc_grammar_options *o)
+{
+    mlc_grammar *g = NULL;
+    int i = 0;
+
+    mlci_os_lock(&v->lock);
+    while (i < MLCI_KNOWN && v->known[i] != NULL && !gr_same(v->known[i], text, n, o))
+        i++;
+    if (i < MLCI_KNOWN && v->known[i] != NULL) {
+        g = v->known[i];
+        memmove((void *)(v->known + 1), (void *)v->known, (size_t)i * sizeof *v->known);
+        v->known[0] = g;
+        atomic_fetch_add(&g->refs, 1);
+    }
+    mlci_os_unlock(&v->lock);
+    return g;
+}
+
+/* Those that were not asked for longest go when there are too many, or they are too large. */
+static void gr_know(mlc_vocab *v, mlc_grammar *g)
+{
+    mlc_grammar *gone[MLCI_KNOWN + 1] = { NULL };
+    size_t bytes = mlc_grammar_bytes(g);
+    int n = 0, kept = 1;
+
+    atomic_fetch_add(&g->refs, 1);
+    mlci_os_lock(&v->lock);
+    gone[n++] = v->known[MLCI_KNOWN - 1];
+    memmove((void *)(v->known + 1), (void *)v->known, (MLCI_KNOWN - 1) * sizeof *v->known);
+    v->known[0] = g;
+    for (int i = 1; i < MLCI_KNOWN && v->known[i] != NULL; i++) {
+        mlc_grammar *x = v->known[i];
+
+        v->known[i] = NULL;
+        bytes += mlc_grammar_bytes(x);
+        if (bytes > MLCI_GRAMMAR_LIMIT)
+            gone[n++] = x;
+        else
+            v->known[kept++] = x;
+    }
+    mlci_os_unlock(&v->lock);
+    while (n > 0)
+        mlc_grammar_close(gone[--n]);
+}
+
 mlc_status mlc_grammar_open(mlc_vocab *v, const char *text, size_t n_bytes,
                             const mlc_grammar_options *opts, mlc_grammar **out, mlc_error *err)
 {
@@ -246,6 +313,11 @@ mlc_status mlc_grammar_open(mlc_vocab *v, const char *text, size_t n_bytes,
         || (o.flags & GR_SPACES) == GR_SPACES)
         return mlci_fail(err, MLC_EINVAL, 0, "grammar: flags %u that are not known, or contradict",
                          o.flags);
+    g = (o.flags & MLC_GRAMMAR_FRESH) == 0 ? gr_find(v, text, n_bytes, &o) : NULL;
+    if (g != NULL) {
+        *out = g;
+        return MLC_OK;
+    }
     g = mlci_new(v->ctx, 1, sizeof *g);
     if (g == NULL)
         return mlci_nomem(err, "grammar");
@@ -265,11 +337,73 @@ mlc_status mlc_grammar_open(mlc_vocab *v, const char *text, size_t n_bytes,
     g->least_bytes = 1;
     if (st == MLC_OK)
         mlci_buf_put(&g->dropped, g->s.dropped.data, g->s.dropped.n);
-    if (st != MLC_OK)
+    if (st != MLC_OK) {
         mlci_grammar_unref(g);
-    else
-        *out = g;
-    return st;
+        return st;
+    }
+    if ((o.flags & MLC_GRAMMAR_FRESH) == 0)
+        gr_know(v, g);
+    *out = g;
+    return MLC_OK;
+}
+
+/* ---- grammars as bytes ------------------------------------------------------------------ */
+
+typedef struct gr_saved {
+    char     magic[4];                    /* "MLCG" */
+    uint32_t version, kind, flags;
+    uint64_t limit, n_text, sum;
+} gr_saved;
+
+enum { GR_VERSION = 1 };
+
+static uint64_t gr_sum(const gr_saved *h, const char *text)
+{
+    return mlci_hash(text, (size_t)h->n_text, mlci_hash(h, offsetof(gr_saved, sum), 3));
+}
+
+mlc_status mlc_grammar_save(const mlc_grammar *g, void *buf, size_t cap, size_t *n_bytes)
+{
+    gr_saved h = { "MLCG", GR_VERSION, 0, 0, 0, 0, 0 };
+
+    if (g == NULL || n_bytes == NULL || (buf == NULL && cap > 0))
+        return MLC_EINVAL;
+    *n_bytes = sizeof h + g->n_text;
+    if (cap < *n_bytes)
+        return MLC_ETOOSMALL;
+    h.kind = g->o.kind;
+    h.flags = g->o.flags;
+    h.limit = g->o.limit;
+    h.n_text = g->n_text;
+    h.sum = gr_sum(&h, g->text);
+    memcpy(buf, &h, sizeof h);
+    memcpy((char *)buf + sizeof h, g->text, g->n_text);
+    return MLC_OK;
+}
+
+mlc_status mlc_grammar_load(mlc_vocab *v, const void *bytes, size_t n_bytes, mlc_grammar **out,
+                            mlc_error *err)
+{
+    const char *text = (const char *)bytes + sizeof(gr_saved);
+    mlc_grammar_options o;
+    gr_saved h;
+
+    if (out != NULL)
+        *out = NULL;
+    if (v == NULL || out == NULL || bytes == NULL)
+        return mlci_fail(err, MLC_EINVAL, 0, "grammar: a NULL");
+    if (n_bytes < sizeof h || memcmp(bytes, "MLCG", 4) != 0)
+        return mlci_fail(err, MLC_EFORMAT, 0, "grammar: not what mlc_grammar_save writes");
+    memcpy(&h, bytes, sizeof h);
+    if (h.version != GR_VERSION)
+        return mlci_fail(err, MLC_EFORMAT, 0, "grammar: saved by another version (%u)", h.version);
+    if (h.n_text != n_bytes - sizeof h || h.sum != gr_sum(&h, text))
+        return mlci_fail(err, MLC_EFORMAT, 0, "grammar: damaged");
+    mlc_grammar_options_init(&o);
+    o.kind = h.kind;
+    o.flags = h.flags;
+    o.limit = h.limit;
+    return mlc_grammar_open(v, text, (size_t)h.n_text, &o, out, err);
 }
 
 void mlc_grammar_close(mlc_grammar *g)

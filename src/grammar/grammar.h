@@ -15,7 +15,8 @@
 #include "mask.h"
 #include "tags.h"
 
-enum { MLCI_GRAMMAR_LIMIT = 256 << 20 };      /* unless it is said             */
+enum { MLCI_GRAMMAR_LIMIT = 256 << 20,   /* unless it is said                   */
+       MLCI_KNOWN = 32 };                /* that a vocabulary keeps             */
 
 struct mlc_vocab {
     mlc_context    *ctx;
@@ -26,6 +27,8 @@ struct mlc_vocab {
     uint32_t        n_tokens;
     int32_t        *ends;
     size_t          n_ends;
+    mlci_mutex      lock;         /* of the grammars                            */
+    mlc_grammar    *known[MLCI_KNOWN];   /* the last ones, the last one first   */
 };
 
 struct mlc_grammar {

@@ -6,6 +6,7 @@
  * grammar's lock.
  */
 #include "grammar.h"
+#include "../base/pool.h"
 
 #include <math.h>
 #include <string.h>
@@ -200,6 +201,52 @@ mlc_status mlc_matcher_mask(mlc_matcher *m, uint32_t *mask)
     for (size_t i = 0; i < g->v->n_ends && end; i++)
         mask[g->v->ends[i] / 32] |= (uint32_t)1 << (g->v->ends[i] % 32);
     return ok ? MLC_OK : MLC_ENOMEM;
+}
+
+typedef struct mt_batch {
+    mlc_matcher *const *m;
+    size_t      n, stride;
+    uint32_t   *masks;
+    _Atomic size_t next, failed;      /* the first that failed, n: none             */
+} mt_batch;
+
+static void mt_some(void *arg, mlci_team *team, uint32_t thread)
+{
+    mt_batch *b = arg;
+    size_t i;
+
+    (void)team, (void)thread;
+    while ((i = atomic_fetch_add(&b->next, 1)) < b->n) {
+        uint32_t *mask = b->masks + i * b->stride;
+        size_t failed = atomic_load(&b->failed);
+
+        if (b->m[i] == NULL)
+            memset(mask, 0xff, b->stride * sizeof *mask);
+        else if (mlc_matcher_mask(b->m[i], mask) != MLC_OK)
+            while (i < failed && !atomic_compare_exchange_weak(&b->failed, &failed, i))
+                ;
+    }
+}
+
+mlc_status mlc_matcher_masks(mlc_matcher *const *m, size_t n, uint32_t *masks, size_t stride)
+{
+    mt_batch b = { m, n, stride, masks, 0, n };
+    mlc_context *ctx = NULL;
+
+    if ((m == NULL || masks == NULL) && n > 0)
+        return MLC_EINVAL;
+    for (size_t i = 0; i < n; i++) {
+        if (m[i] == NULL)
+            continue;
+        if (stride < m[i]->g->v->t.words || (ctx != NULL && ctx != m[i]->g->v->ctx))
+            return MLC_EINVAL;
+        ctx = m[i]->g->v->ctx;
+    }
+    if (n > 1 && ctx != NULL)
+        mlci_pool_run(ctx->pool, mt_some, &b);
+    else
+        mt_some(&b, NULL, 0);
+    return atomic_load(&b.failed) == n ? MLC_OK : MLC_ENOMEM;
 }
 
 /* The bytes from the last place on, which are in the text; taken: how many may come. */

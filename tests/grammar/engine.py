@@ -30,7 +30,7 @@ class MLC(Engine):
         special = set(vocab.special.values())
         self.tokens = G.Vocab([b"" if i in special else t for i, t in enumerate(vocab.tokens)],
                               vocab.eos)
-        self.flags = G.NO_FORMAT if os.environ.get("NO_FORMAT") else 0
+        self.flags = G.FRESH | (G.NO_FORMAT if os.environ.get("NO_FORMAT") else 0)
         self._mask, self._accept = G._lib.mlc_matcher_mask, G._lib.mlc_matcher_accept
 
     def _compile(self, text, kind):

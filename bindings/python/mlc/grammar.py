@@ -15,8 +15,8 @@ import os
 
 import numpy as np
 
-JSON_SCHEMA, REGEX, EBNF, LARK, TAGS = 0, 1, 2, 3, 4
-NO_FORMAT = 1
+JSON_SCHEMA, REGEX, EBNF, LARK, TAGS, ANY = range(6)
+NO_FORMAT, COMPACT, SPACED, IN_ORDER, PLAIN, LAX, FRESH = 1, 2, 4, 8, 16, 32, 64
 _OK, _REFUSED, _ENDED = 0, -4, -9
 
 
