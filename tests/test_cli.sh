@@ -98,6 +98,8 @@ is "tokens that may come" "      1  b
 2 of 4 tokens" "$($mlc grammar "$tmp/ranks" --regex 'ab*1' --mask-after a)"
 echo 'root ::= "a" ("b" | root)' > "$tmp/rules"
 has "rules" "3 of 4 tokens" "$($mlc grammar "$tmp/ranks" --ebnf "$tmp/rules" --mask-after a)"
+echo '[{"regex":"a"},{"choice":["1","b1"]}]' > "$tmp/rules"
+has "any of several" "3 of 4 tokens" "$($mlc grammar "$tmp/ranks" --any "$tmp/rules" --mask-after '')"
 no "no grammar" 1 $mlc grammar "$tmp/ranks"
 has "it says what it wants" "wants one of" "$(cat "$err")"
 echo '{"type":1}' > "$tmp/schema"

@@ -194,6 +194,11 @@ static void test_regex(void)
         { "$^", { NULL }, { "a" } },
         { "^(a|b)*abb$", { "abb", "aababb" }, { "ab", "abba" } },
         { "^[\\D]$", { "x" }, { "5" } },
+        { "^\\p{L}+$", { "a\xc3\xa4\xe4\xb8\xad", "Z" }, { "5", "", "a b" } },
+        { "^\\P{L}$", { "5", "\xf0\x9f\x98\x80" }, { "a", "\xc3\xa4" } },
+        { "^[\\p{Lu}_][\\p{Letter}\\p{gc=Nd}]*$", { "_a9", "\xc3\x84\xd9\xa3" },
+          { "a", "9", "\xc7\x85" } },
+        { "^[^\\p{P}\\p{White_Space}]$", { "a", "+" }, { ".", "\xe2\x80\x83", "\xc2\xbf" } },
     };
     mlci_rx_store s;
     mlc_error err = { 0 };
@@ -258,7 +263,10 @@ static void test_refused(void)
         { "(a)\\1", MLC_EUNSUPPORTED, "back references" },
         { "(?<=a)b", MLC_EUNSUPPORTED, "lookbehind" },
         { "(a(?=b))", MLC_EUNSUPPORTED, "lookahead inside a group" },
-        { "\\p{L}", MLC_EUNSUPPORTED, "\\p{ }" },
+        { "\\p{Script=Greek}", MLC_EUNSUPPORTED, "\\p{ }" },
+        { "\\p{L", MLC_EFORMAT, "\\p" },
+        { "\\pL", MLC_EFORMAT, "\\p" },
+        { "[\\P", MLC_EFORMAT, "" },
         { "(?*a)", MLC_EFORMAT, "an unknown kind of group" },
         { "\xff", MLC_EFORMAT, "no UTF-8" },
     };

@@ -21,7 +21,7 @@ typedef struct cli_options {
     bool        json, no_special, no_parse, raw, help;
     const char *prompt, *system, *text_file, *json_file, *ids;
     const char *pass, *passes;
-    const char *schema, *regex, *ebnf, *lark, *tag, *check, *mask_after;
+    const char *schema, *regex, *ebnf, *lark, *tag, *any, *check, *mask_after;
     const char *bench;
     bool        explain_grammar, no_format, compact, spaced, in_order, plain, lax;
     int         ranks, rank;

@@ -194,7 +194,7 @@ static int gm_run(const cli_options *o, mlc_context *ctx, cli_tokens *t, mlc_voc
                   mlc_grammar **g)
 {
     const char *const file = o->schema != NULL ? o->schema : o->ebnf != NULL ? o->ebnf
-                           : o->lark != NULL ? o->lark : o->tag;
+                           : o->lark != NULL ? o->lark : o->tag != NULL ? o->tag : o->any;
     mlc_grammar_options opts;
     char *text = NULL;
     mlc_status st;
@@ -204,9 +204,9 @@ static int gm_run(const cli_options *o, mlc_context *ctx, cli_tokens *t, mlc_voc
     int rc;
 
     if ((o->schema != NULL) + (o->regex != NULL) + (o->ebnf != NULL) + (o->lark != NULL)
-            + (o->tag != NULL) + (o->bench != NULL) != 1)
+            + (o->tag != NULL) + (o->any != NULL) + (o->bench != NULL) != 1)
         return cli_fail("mlc grammar wants one of --schema, --regex, --ebnf, --lark, --tag, "
-                        "--bench");
+                        "--any, --bench");
     if (gm_vocab(o, ctx, t, v) != 0)
         return 1;
     if (file != NULL) {
@@ -217,7 +217,7 @@ static int gm_run(const cli_options *o, mlc_context *ctx, cli_tokens *t, mlc_voc
     mlc_grammar_options_init(&opts);
     opts.kind = o->regex != NULL ? MLC_GRAMMAR_REGEX : o->ebnf != NULL ? MLC_GRAMMAR_EBNF
               : o->lark != NULL ? MLC_GRAMMAR_LARK : o->tag != NULL ? MLC_GRAMMAR_TAGS
-              : MLC_GRAMMAR_JSON_SCHEMA;
+              : o->any != NULL ? MLC_GRAMMAR_ANY : MLC_GRAMMAR_JSON_SCHEMA;
     opts.flags = gm_flags(o);
     if (o->bench != NULL)
         opts.flags |= MLC_GRAMMAR_FRESH;

@@ -35,7 +35,7 @@ static const cli_command ma_commands[] = {
       "help verbose pass device without ranks rank", cli_explain },
     { "grammar", "TOKENIZER --schema F | --regex R ...",
       "do texts fit a grammar; tokens that may come",
-      "help verbose schema regex ebnf lark tag check mask-after explain no-format "
+      "help verbose schema regex ebnf lark tag any check mask-after explain no-format "
       "tokenizer bench lax compact spaced in-order plain", cli_grammar },
     { "ir", "FILE", "read a module; print it with types, or run a function on made-up inputs",
       "help verbose run sizes passes", cli_ir },
@@ -90,6 +90,7 @@ static const ma_option ma_options[] = {
     OPT("ebnf", 0, MA_TEXT, ebnf, "FILE", "a grammar: root ::= ..."),
     OPT("lark", 0, MA_TEXT, lark, "FILE", "a grammar: start: ..."),
     OPT("tag", 0, MA_TEXT, tag, "FILE", "free text with structural tags (docs/GRAMMAR.md)"),
+    OPT("any", 0, MA_TEXT, any, "FILE", "any of several: [{\"regex\": ...}, ...]"),
     OPT("check", 0, MA_TEXT, check, "A,B", "do these files fit, and where not"),
     OPT("mask-after", 0, MA_TEXT, mask_after, "TEXT", "the tokens that may come then"),
     OPT("explain", 0, MA_FLAG, explain_grammar, NULL, "time, states, memory, what was left out"),

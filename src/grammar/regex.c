@@ -104,23 +104,63 @@ static void rg_free(rg_parser *p, rg_class *c)
 /* The set, or all others, as a language of one character. */
 static mlci_rx rg_language(rg_parser *p, rg_class *c, bool others)
 {
-    mlci_rx r = MLCI_RX_NONE;
     uint32_t next = 0;
+    size_t n = 0;
+    mlci_rx *all, r;
 
     rg_sort(c);
+    all = mlci_new(p->s->arena.ctx, c->n + 1, sizeof *all);
+    if (all == NULL) {
+        (void)rg_fail(p, MLC_ENOMEM, "out of memory");
+        return MLCI_RX_NONE;
+    }
     for (size_t i = 0; i < c->n; i++) {
         if (!others)
-            r = mlci_rx_or(p->s, r, mlci_rx_range(p->s, c->ranges[i].first, c->ranges[i].last));
+            all[n++] = mlci_rx_range(p->s, c->ranges[i].first, c->ranges[i].last);
         else if (next < c->ranges[i].first)
-            r = mlci_rx_or(p->s, r, mlci_rx_range(p->s, next, c->ranges[i].first - 1));
+            all[n++] = mlci_rx_range(p->s, next, c->ranges[i].first - 1);
         next = c->ranges[i].last + 1;
     }
     if (others && next <= RG_LAST)
-        r = mlci_rx_or(p->s, r, mlci_rx_range(p->s, next, RG_LAST));
+        all[n++] = mlci_rx_range(p->s, next, RG_LAST);
+    r = mlci_rx_or_all(p->s, all, n);
+    mlci_delete(p->s->arena.ctx, all, c->n + 1, sizeof *all);
     return r;
 }
 
-/* What \d, \w, \s and their capitals stand for; false if it is none of them. */
+typedef struct rg_adding { rg_parser *p; rg_class *c; bool others; uint32_t next; } rg_adding;
+
+static void rg_add_run(void *user, uint32_t first, uint32_t last)
+{
+    rg_adding *a = user;
+
+    if (!a->others)
+        rg_add(a->p, a->c, first, last);
+    else if (a->next < first)
+        rg_add(a->p, a->c, a->next, first - 1);
+    a->next = last + 1;
+}
+
+/* At the p of \p{...} or \P{...}; taken but for the brace at the end. */
+static void rg_property(rg_parser *p, rg_class *c)
+{
+    rg_adding a = { p, c, p->text[p->at] == 'P', 0 };
+    const size_t name = p->at + 2;
+    size_t end = name;
+
+    while (end < p->n && p->text[end] != '}')
+        end++;
+    if (name > p->n || p->text[p->at + 1] != '{' || end == p->n)
+        (void)rg_fail(p, MLC_EFORMAT, "\\p without a name in braces");
+    else if (!mlci_regex_property(p->text + name, end - name, rg_add_run, &a))
+        (void)rg_fail(p, MLC_EUNSUPPORTED, "\\p{ } of this name is unsupported");
+    else if (a.others && a.next <= RG_LAST)
+        rg_add(p, c, a.next, RG_LAST);
+    p->at = end < p->n ? end : p->n - 1;
+}
+
+/* What \d, \w, \s, \p{...} and their capitals stand for, up to its last byte; false if it is
+ * none of them. */
 static bool rg_shorthand(rg_parser *p, char letter, rg_class *c)
 {
     static const rg_range digit[] = { { '0', '9' } };
@@ -134,6 +174,10 @@ static bool rg_shorthand(rg_parser *p, char letter, rg_class *c)
     };
     uint32_t next = 0;
 
+    if (letter == 'p' || letter == 'P') {
+        rg_property(p, c);
+        return true;
+    }
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         const bool others = letter == table[i].letter - 'a' + 'A';
 
@@ -238,10 +282,9 @@ static uint32_t rg_escape(rg_parser *p)
         return (uint32_t)p->text[p->at - 1] & 31;
     }
     if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')) {
-        (void)rg_fail(p, c == 'b' || c == 'B' || c == 'p' || c == 'P' || c == 'k'
-                         || (c >= '1' && c <= '9') ? MLC_EUNSUPPORTED : MLC_EFORMAT,
+        (void)rg_fail(p, c == 'b' || c == 'B' || c == 'k' || (c >= '1' && c <= '9')
+                         ? MLC_EUNSUPPORTED : MLC_EFORMAT,
                       c == 'b' || c == 'B' ? "word boundaries are unsupported"
-                      : c == 'p' || c == 'P' ? "\\p{ } is unsupported"
                       : c == 'k' || (c >= '1' && c <= '9') ? "back references are unsupported"
                       : "an unknown escape");
         return 0;

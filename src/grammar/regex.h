@@ -30,4 +30,10 @@ mlc_status mlci_regex_read(mlci_rx_store *s, const char *text, size_t n, mlci_rx
 mlc_status mlci_regex_read_whole(mlci_rx_store *s, const char *text, size_t n, mlci_rx *out,
                                  mlc_error *err);
 
+/* The characters of a property's name (what stands between \p{ and }), in rising runs; false:
+ * it is not one of L, N, M, P, S, Lu, Ll, Lt, LC, Nd (also by their long names, and with "gc="),
+ * White_Space, ASCII, Any. */
+typedef void mlci_property_fn(void *user, uint32_t first, uint32_t last);
+bool mlci_regex_property(const char *name, size_t n, mlci_property_fn *add, void *user);
+
 #endif
