@@ -4,16 +4,20 @@
     vocab = Vocab([b"{", b"}", ...], ends=[2])
     grammar = Grammar(vocab, '{"type": "object"}')
     m = Matcher(grammar)
-    m.mask()            # numpy int32 [vocab.words], bit i % 32 of word i // 32 is token i
+    m.mask()            # int32 [vocab.words], bit i % 32 of word i // 32 is token i
     m.accept(0)
 
-Everything raises GrammarError with one sentence.  Objects keep alive what they need.
+Masks are numpy arrays where numpy is installed, else arrays of ctypes.  Everything raises GrammarError with one sentence.  Objects keep alive what they need.
 A Vocab and a Grammar may be shared between threads, a Matcher not.
 """
 import ctypes as C
+import itertools
 import os
 
-import numpy as np
+try:
+    import numpy as np
+except ImportError:
+    np = None
 
 JSON_SCHEMA, REGEX, EBNF, LARK, TAGS, ANY = range(6)
 NO_FORMAT, COMPACT, SPACED, IN_ORDER, PLAIN, LAX, FRESH = 1, 2, 4, 8, 16, 32, 64
@@ -43,6 +47,10 @@ def _load():
             ("grammar_options_init_sized", None, [p, size]),
             ("grammar_open", status, [p, p, size, p, p, p]),
             ("grammar_close", None, [p]), ("grammar_bytes", size, [p]),
+            ("grammar_states", size, [p]), ("grammar_dropped", C.c_char_p, [p]),
+            ("grammar_save", status, [p, p, size, p]),
+            ("grammar_load", status, [p, p, size, p, p]),
+            ("matcher_masks", status, [p, size, p, size]),
             ("matcher_open", status, [p, p, p]), ("matcher_close", None, [p]),
             ("matcher_fork", status, [p, p, p]), ("matcher_mask", status, [p, p]),
             ("matcher_accept", status, [p, C.c_int32]),
@@ -69,12 +77,11 @@ class Vocab:
         self.handle, self._context = C.c_void_p(), C.c_void_p()
         err = _Error()
         _check(_lib.mlc_context_open(None, C.byref(self._context), C.byref(err)), err)
-        offsets = np.zeros(len(tokens) + 1, dtype=np.uint32)
-        np.cumsum([len(t) for t in tokens], out=offsets[1:])
-        last = np.asarray(list(ends), dtype=np.int32)
-        _check(_lib.mlc_vocab_open(self._context, b"".join(tokens), offsets.ctypes.data,
-                                   len(tokens), last.ctypes.data, len(last),
-                                   C.byref(self.handle), C.byref(err)), err)
+        offsets = (C.c_uint32 * (len(tokens) + 1))(
+            0, *itertools.accumulate(len(t) for t in tokens))
+        last = (C.c_int32 * len(ends))(*ends)
+        _check(_lib.mlc_vocab_open(self._context, b"".join(tokens), offsets, len(tokens),
+                                   last, len(last), C.byref(self.handle), C.byref(err)), err)
         self.size, self.words = len(tokens), _lib.mlc_vocab_words(self.handle)
 
     def __del__(self):
@@ -83,7 +90,7 @@ class Vocab:
 
 
 class Grammar:
-    """A JSON Schema, regular expression, EBNF or Lark grammar as text."""
+    """A JSON Schema, regular expression, EBNF or Lark grammar, tags or a union, as text."""
 
     def __init__(self, vocab, text, kind=JSON_SCHEMA, flags=0, limit=0):
         self.vocab, self.handle = vocab, C.c_void_p()
@@ -97,8 +104,51 @@ class Grammar:
     def __del__(self):
         _lib.mlc_grammar_close(self.handle)
 
+    @classmethod
+    def load(cls, vocab, saved):
+        """What save() gave."""
+        self, err = cls.__new__(cls), _Error()
+        self.vocab, self.handle = vocab, C.c_void_p()
+        _check(_lib.mlc_grammar_load(vocab.handle, saved, len(saved), C.byref(self.handle),
+                                     C.byref(err)), err)
+        return self
+
+    def save(self):
+        n = C.c_size_t()
+        _lib.mlc_grammar_save(self.handle, None, 0, C.byref(n))
+        buf = C.create_string_buffer(n.value)
+        if _lib.mlc_grammar_save(self.handle, buf, n, C.byref(n)) != _OK:
+            raise GrammarError("the grammar cannot be saved")
+        return buf.raw
+
     def bytes(self):
         return _lib.mlc_grammar_bytes(self.handle)
+
+    def states(self):
+        return _lib.mlc_grammar_states(self.handle)
+
+    def dropped(self):
+        """What LAX left out of the schema: a sentence for each."""
+        return _lib.mlc_grammar_dropped(self.handle).decode().splitlines()
+
+
+def _words(n):
+    """Zeros, and what a C function takes for them."""
+    if np is None:
+        words = (C.c_int32 * n)()
+        return words, C.addressof(words)
+    words = np.zeros(n, dtype=np.int32)
+    return words, words.ctypes.data
+
+
+def masks(matchers):
+    """The masks of many matchers (None: all tokens) one behind the other, by all threads."""
+    words = max(m.grammar.vocab.words for m in matchers if m is not None)
+    bits, address = _words(len(matchers) * words)
+    handles = (C.c_void_p * len(matchers))(*(m.handle if m else None for m in matchers))
+    if _lib.mlc_matcher_masks(handles, len(matchers), address, words) != _OK:
+        raise GrammarError("a grammar's limit was reached")
+    return bits
 
 
 class Matcher:
@@ -109,8 +159,8 @@ class Matcher:
         if _handle is None:
             err = _Error()
             _check(_lib.mlc_matcher_open(grammar.handle, C.byref(self.handle), C.byref(err)), err)
-        self.bits = np.zeros(grammar.vocab.words, dtype=np.int32)
-        self._bits, self._value = self.bits.ctypes.data, self.handle.value
+        self.bits, self._bits = _words(grammar.vocab.words)
+        self._value = self.handle.value
 
     def __del__(self):
         _lib.mlc_matcher_close(self.handle)
@@ -149,5 +199,8 @@ class Matcher:
 
     def allowed(self):
         """bool [vocab.size] of the mask."""
+        if np is None:
+            bits = self.mask()
+            return [bits[i // 32] >> i % 32 & 1 == 1 for i in range(self.grammar.vocab.size)]
         bits = np.unpackbits(self.mask().view(np.uint8), bitorder="little")
         return bits[:self.grammar.vocab.size].astype(bool)
