@@ -41,11 +41,8 @@ static void check_tree(const mlci_vocab *v, const words *w)
         const mlci_vocab_node *n = &v->nodes[i];
 
         path[n->depth - 1] = (char)n->byte;
-        wrong += n->next <= i || n->next > v->n_nodes;
-        /* the subtree is what follows and is deeper */
-        wrong += n->next < v->n_nodes && v->nodes[n->next].depth > n->depth;
-        for (uint32_t k = i + 1; k < n->next && k < i + 50; k++)
-            wrong += v->nodes[k].depth <= n->depth;
+        /* a node follows the one above it, or what is below one that has the same above */
+        wrong += n->depth > (i > 0 ? v->nodes[i - 1].depth + 1u : 1u);
         for (int32_t t = n->token; t >= 0; t = v->same[t], found++)
             wrong += w->tokens[t].n != n->depth || memcmp(w->tokens[t].p, path, n->depth) != 0;
     }

@@ -115,7 +115,7 @@ static size_t vo_common(const mlci_vocab_token *a, const mlci_vocab_token *b)
 
 static void vo_node(mlci_vocab *v, uint8_t byte, size_t depth)
 {
-    v->nodes[v->n_nodes++] = (mlci_vocab_node){ 0, -1, (uint16_t)depth, byte };
+    v->nodes[v->n_nodes++] = (mlci_vocab_node){ -1, (uint16_t)depth, byte };
     v->depth = depth > v->depth ? (uint32_t)depth : v->depth;
 }
 
@@ -136,19 +136,15 @@ static void vo_build(mlci_vocab *v, const mlci_vocab_token *tokens, const int32_
 
     for (uint32_t i = 0; i < n; i++) {
         const mlci_vocab_token *t = &tokens[ids[i]];
-        size_t keep = i > 0 ? vo_common(&tokens[ids[i - 1]], t) : 0;
+        const size_t keep = i > 0 ? vo_common(&tokens[ids[i - 1]], t) : 0;
 
-        for (; depth > keep; depth--)
-            v->nodes[open[depth - 1]].next = v->n_nodes;
-        for (; depth < t->n; depth++) {
+        for (depth = keep; depth < t->n; depth++) {
             open[depth] = v->n_nodes;
             vo_node(v, (uint8_t)t->p[depth], depth + 1);
         }
         v->same[ids[i]] = v->nodes[open[depth - 1]].token;
         v->nodes[open[depth - 1]].token = ids[i];
     }
-    for (; depth > 0; depth--)
-        v->nodes[open[depth - 1]].next = v->n_nodes;
 }
 
 mlc_status mlci_vocab_open(mlci_vocab *v, mlc_context *ctx, const mlci_vocab_token *tokens,

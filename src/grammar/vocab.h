@@ -11,7 +11,6 @@
 #include "../base/base.h"
 
 typedef struct mlci_vocab_node {
-    uint32_t next;                /* the first node behind the subtree                  */
     int32_t  token;               /* the first token that ends here, -1: none           */
     uint16_t depth;               /* bytes so far                                       */
     uint8_t  byte;                /* the last of them                                   */
