@@ -12,8 +12,9 @@ static mlci_tuples *mh_t(const mlci_machine *m) { return &m->s->tuples; }
 
 typedef struct mh_names {
     mlci_machine *m;
-    uint32_t     *names;             /* [n], some twice                                  */
+    uint32_t     *names;             /* [n] as they were met, each once                  */
     size_t        n, cap;
+    uint8_t      *met;               /* bits, by number                                  */
     bool          tables;            /* those of tables, or those that are required      */
     mlci_rx       patterns[64];
     uint32_t      n_patterns;
@@ -23,6 +24,9 @@ static void mh_add_name(mh_names *x, uint32_t name)
 {
     void *names = x->names;
 
+    if ((x->met[name / 8] >> name % 8 & 1) != 0)
+        return;
+    x->met[name / 8] |= (uint8_t)(1 << name % 8);
     if (!mlci_grow(x->m->s->ctx, &names, &x->cap, x->n + 1, sizeof *x->names)) {
         x->m->too_complex = true;
         return;
@@ -76,7 +80,7 @@ static int mh_compare(const mlci_schema *s, uint32_t a, uint32_t b)
     return r != 0 ? r : x->n < y->n ? -1 : x->n > y->n;
 }
 
-/* Names in order of bytes, by merging; each once. */
+/* Names in order of bytes, by merging. */
 static void mh_sort(const mlci_schema *s, uint32_t *names, uint32_t *room, size_t n)
 {
     const size_t half = n / 2;
@@ -96,14 +100,12 @@ static int mh_by_name(const void *a, const void *b)
 {
     const struct mlci_rank *x = a, *y = b;
 
-    return x->name != y->name ? (x->name < y->name ? -1 : 1) : x->rank < y->rank ? -1 : 1;
+    return x->name < y->name ? -1 : x->name > y->name;
 }
 
 /* Names rank as they were met first. */
 static void mh_rank(mlci_machine *m, const mh_names *x, mlci_shape *s)
 {
-    uint32_t n = 0;
-
     s->ranks = mlci_arena_new(&m->s->arena, x->n + 1, sizeof *s->ranks);
     if (s->ranks == NULL) {
         m->too_complex = true;
@@ -112,10 +114,7 @@ static void mh_rank(mlci_machine *m, const mh_names *x, mlci_shape *s)
     for (uint32_t i = 0; i < x->n; i++)
         s->ranks[i] = (struct mlci_rank){ x->names[i], i };
     qsort(s->ranks, x->n, sizeof *s->ranks, mh_by_name);
-    for (uint32_t i = 0; i < x->n; i++)
-        if (n == 0 || s->ranks[n - 1].name != s->ranks[i].name)
-            s->ranks[n++] = s->ranks[i];
-    s->n_ranks = n;
+    s->n_ranks = (uint32_t)x->n;
 }
 
 static uint32_t mh_rank_of(const mlci_shape *s, uint32_t name)
@@ -141,25 +140,40 @@ bool mlci_shape_before(const mlci_shape *shape, uint32_t name, uint32_t other)
         && mh_rank_of(shape, name) < mh_rank_of(shape, other);
 }
 
+/* Names and patterns that the formulas know; first those of tables. */
+static bool mh_gather(mh_names *x, uint32_t vec)
+{
+    mlci_machine *m = x->m;
+    const size_t bytes = m->s->n_names / 8 + 1;
+    uint32_t n;
+    const uint32_t *fx = mlci_tuple_at(mh_t(m), vec, &n);
+
+    x->met = mlci_new(m->s->ctx, bytes, 1);
+    for (int pass = 0; pass < 2 && x->met != NULL; pass++) {
+        x->tables = pass == 0;
+        for (uint32_t i = 0; i < n; i++)
+            (void)mlci_fx_each(mh_t(m), fx[i], mh_collect, x);
+    }
+    m->too_complex |= x->met == NULL;
+    mlci_delete(m->s->ctx, x->met, x->met != NULL ? bytes : 0, 1);
+    return !m->too_complex;
+}
+
 /* The shape of an object that begins: its number. */
 uint32_t mlci_machine_shape(mlci_machine *m, uint32_t vec)
 {
-    uint32_t known = mlci_map_get(&m->memo, MA_SHAPE_OF, vec), n, kept = 0;
-    const uint32_t *fx = mlci_tuple_at(mh_t(m), vec, &n);
+    const uint32_t known = mlci_map_get(&m->memo, MA_SHAPE_OF, vec);
     mh_names x = { .m = m };
     void *shapes = m->shapes;
     mlci_shape s = { 0 };
+    bool ok;
 
     if (known != UINT32_MAX)
         return known;
-    for (int pass = 0; pass < 2; pass++) {
-        x.tables = pass == 0;
-        for (uint32_t i = 0; i < n; i++)
-            (void)mlci_fx_each(mh_t(m), fx[i], mh_collect, &x);
-    }
+    ok = mh_gather(&x, vec);
     s.names = mlci_arena_new(&m->s->arena, 2 * x.n + 1, sizeof *s.names);
     s.patterns = mlci_arena_new(&m->s->arena, x.n_patterns + 1, sizeof *s.patterns);
-    if (s.names == NULL || s.patterns == NULL || m->too_complex
+    if (s.names == NULL || s.patterns == NULL || !ok
         || !mlci_grow(m->s->ctx, &shapes, &m->cap_shapes, m->n_shapes + 1, sizeof s)) {
         m->too_complex = true;
         mlci_delete(m->s->ctx, x.names, x.cap, sizeof *x.names);
@@ -172,10 +186,7 @@ uint32_t mlci_machine_shape(mlci_machine *m, uint32_t vec)
         memcpy(s.names, x.names, x.n * sizeof *s.names);
     mlci_delete(m->s->ctx, x.names, x.cap, sizeof *x.names);
     mh_sort(m->s, s.names, s.names + x.n, x.n);
-    for (size_t i = 0; i < x.n; i++)
-        if (kept == 0 || s.names[kept - 1] != s.names[i])
-            s.names[kept++] = s.names[i];
-    s.n = kept;
+    s.n = (uint32_t)x.n;
     s.n_patterns = x.n_patterns;
     memcpy(s.patterns, x.patterns, x.n_patterns * sizeof *s.patterns);
     m->shapes[m->n_shapes] = s;
