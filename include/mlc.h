@@ -1170,6 +1170,20 @@ MLC_API mlc_status mlc_mask_apply(const uint32_t *mask, size_t n, int32_t type,
 MLC_API mlc_status mlc_matcher_forced(mlc_matcher *m, char *buf, size_t cap,
                                       size_t *n_bytes);
 
+/*
+ * mlc_matcher_forced_tokens - the tokens that must come next, whatever the model says: the
+ * forced bytes cut into the longest tokens, up to where a token might go on beyond them.
+ * Nothing is taken.
+ *
+ *   tokens   [cap] receives them.
+ *   n_tokens how many they are; 0: there is a choice.
+ *
+ * Errors: MLC_EINVAL, MLC_ENOMEM.
+ * thread:handle alloc:yes block:no since:0
+ */
+MLC_API mlc_status mlc_matcher_forced_tokens(mlc_matcher *m, int32_t *tokens, size_t cap,
+                                             size_t *n_tokens);
+
 #ifdef __cplusplus
 }
 #endif

@@ -379,6 +379,35 @@ static void test_forced(const words *w)
     mlc_grammar_close(g);
 }
 
+/* Forced bytes as tokens: the longest, but for an end that a longer token might have. */
+static void test_forced_tokens(void)
+{
+    static const char bytes[] = "\"a\"" "a" "ba" "bcc" "\"x" ":" "b" "ca";
+    static const uint32_t offsets[] = { 0, 3, 4, 6, 9, 11, 12, 13, 15 };
+    mlc_grammar_options o;
+    int32_t tokens[8];
+    mlc_grammar *g;
+    mlc_matcher *m;
+    mlc_vocab *v;
+    size_t n = 9;
+
+    T_CASE("forced tokens");
+    T_CHECK(mlc_vocab_open(ctx, bytes, offsets, 8, NULL, 0, &v, NULL) == MLC_OK, "vocab");
+    mlc_grammar_options_init(&o);
+    o.kind = MLC_GRAMMAR_REGEX;
+    T_CHECK(mlc_grammar_open(v, "\"a\"a:bc+", 8, &o, &g, NULL) == MLC_OK
+            && mlc_matcher_open(g, &m, NULL) == MLC_OK, "open");
+    T_CHECK(mlc_matcher_forced_tokens(m, tokens, 8, &n) == MLC_OK && n == 3 && tokens[0] == 0
+            && tokens[1] == 1 && tokens[2] == 5, "%zu: bcc may come behind \"a\" a :", n);
+    T_CHECK(mlc_matcher_forced_tokens(m, tokens, 1, &n) == MLC_OK && n == 1, "as many as fit");
+    T_CHECK(mlc_matcher_accept_bytes(m, "\"a\"a:bc", 7, NULL) == MLC_OK
+            && mlc_matcher_forced_tokens(m, tokens, 8, &n) == MLC_OK && n == 0, "a choice");
+    T_CHECK(mlc_matcher_forced_tokens(NULL, tokens, 8, &n) == MLC_EINVAL, "NULL");
+    mlc_matcher_close(m);
+    mlc_grammar_close(g);
+    mlc_vocab_close(v);
+}
+
 static void test_many(const words *w)
 {
     static const int32_t tokens[] = { '[', '1', ',', ']', '1', ']' };
@@ -679,6 +708,7 @@ int main(void)
     test_walks(&w);
     test_random();
     test_forced(&w);
+    test_forced_tokens();
     test_many(&w);
     test_union(&w);
     test_memory(&w);

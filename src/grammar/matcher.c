@@ -12,7 +12,7 @@
 #include <string.h>
 
 /* Memory is looked at once in so many calls. */
-enum { MT_CALLS = 64 };
+enum { MT_CALLS = 64, MT_FORCED = 4096 };    /* bytes that are looked at for forced tokens */
 
 mlc_status mlc_matcher_open(mlc_grammar *g, mlc_matcher **out, mlc_error *err)
 {
@@ -431,6 +431,55 @@ mlc_status mlc_matcher_forced(mlc_matcher *m, char *buf, size_t cap, size_t *n_b
     if (failed)
         *n_bytes = 0;
     return failed ? MLC_ENOMEM : MLC_OK;
+}
+
+/* The longest token that the bytes begin with, which no longer one might be; -1: none. */
+static int32_t mt_longest(const mlci_tree *t, const char *bytes, size_t n, size_t *used)
+{
+    uint32_t node = 0, i = 0;
+    int32_t best = -1;
+
+    for (; i < n; i++) {
+        uint32_t k = t->first[node];
+
+        while (k < t->first[node + 1] && t->byte[k] != (uint8_t)bytes[i])
+            k++;
+        if (k == t->first[node + 1])
+            return best;
+        node = t->to[k];
+        if (t->token[node] >= 0) {
+            best = t->token[node];
+            *used = i + 1;
+        }
+    }
+    return t->first[node] < t->first[node + 1] ? -1 : best;
+}
+
+mlc_status mlc_matcher_forced_tokens(mlc_matcher *m, int32_t *tokens, size_t cap,
+                                     size_t *n_tokens)
+{
+    mlc_context *ctx = m != NULL ? m->g->v->ctx : NULL;
+    size_t n = 0, at = 0, used = 0;
+    mlc_status st;
+    char *bytes;
+
+    if (m == NULL || n_tokens == NULL || (tokens == NULL && cap > 0))
+        return MLC_EINVAL;
+    *n_tokens = 0;
+    bytes = mlci_new(ctx, MT_FORCED, 1);
+    if (bytes == NULL)
+        return MLC_ENOMEM;
+    st = mlc_matcher_forced(m, bytes, MT_FORCED, &n);
+    while (st == MLC_OK && *n_tokens < cap) {
+        const int32_t token = mt_longest(&m->g->v->t.all, bytes + at, n - at, &used);
+
+        if (token < 0)
+            break;
+        tokens[(*n_tokens)++] = token;
+        at += used;
+    }
+    mlci_delete(ctx, bytes, MT_FORCED, 1);
+    return st;
 }
 
 /* ---- logits ----------------------------------------------------------------------------- */
