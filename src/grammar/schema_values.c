@@ -79,6 +79,8 @@ void mlci_schema_sort_members(mlci_compiler *c, mlci_members *m)
     sw_member *all = mlci_arena_new(&c->arena, m->n + 1, sizeof *all);
     uint32_t n = 0;
 
+    if (m->n == 0)
+        return;
     if (all == NULL) {
         (void)mlci_schema_fail(c, MLC_ENOMEM, NULL, "out of memory");
         return;

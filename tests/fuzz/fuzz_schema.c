@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fuzz_schema.c - a schema (or another grammar), a NUL, then what a matcher is told:
- * tokens to take, masks to make, steps back.  A token that a mask allows is taken, one
- * that it does not is not.
+ * fuzz_schema.c - a schema (or another grammar), a NUL, then flags and what a matcher is
+ * told: tokens to take, masks to make, steps back.  A token that a mask allows is taken, a
+ * byte that it does not is not.
  */
 #include "fuzz.h"
 #include "../../src/base/utf8.h"
@@ -51,8 +51,11 @@ static void drive(mlc_grammar *g, const uint8_t *p, size_t n)
         st = mlc_matcher_accept(m, token);
         if (st == MLC_ENOMEM)
             break;
-        if (i % 3 == 0 && token < 276)
-            FUZZ_CHECK((st == MLC_OK) == ((mask[token / 32] >> (token % 32) & 1) != 0));
+        if (i % 3 == 0 && token < 276) {
+            const bool bit = (mask[token / 32] >> (token % 32) & 1) != 0;
+
+            FUZZ_CHECK(token < 256 ? (st == MLC_OK) == bit : st == MLC_OK || !bit);
+        }
         taken += st == MLC_OK;
     }
     mlc_matcher_close(m);
@@ -72,7 +75,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     o.kind = n_schema == 0 ? MLC_GRAMMAR_JSON_SCHEMA : bytes[0] == '^' ? MLC_GRAMMAR_REGEX
            : bytes[0] == 'r' ? MLC_GRAMMAR_EBNF : bytes[0] == 's' || bytes[0] == '%'
            ? MLC_GRAMMAR_LARK : n_schema > 3 && memcmp(bytes, "{\"st", 4) == 0
-           ? MLC_GRAMMAR_TAGS : MLC_GRAMMAR_JSON_SCHEMA;
+           ? MLC_GRAMMAR_TAGS : n_schema > 1 && memcmp(bytes, "[{", 2) == 0
+           ? MLC_GRAMMAR_ANY : MLC_GRAMMAR_JSON_SCHEMA;
+    o.flags = MLC_GRAMMAR_FRESH;
+    if (zero != NULL && zero + 1 < bytes + n)
+        o.flags |= zero[1] & (MLC_GRAMMAR_FRESH - 1);
     st = mlc_grammar_open(vocab(), (const char *)bytes, n_schema, &o, &g, &err);
     FUZZ_CHECK((st == MLC_OK) == (g != NULL));
     FUZZ_CHECK(st == MLC_OK || (err.status == st && mlci_utf8_valid(err.text, strlen(err.text))));
