@@ -537,6 +537,33 @@ static void test_hostile(void)
                         i > 0 ? "," : "", 'a' + i % 26, i, i);
     mlci_buf_text(&b, "]}");
     hostile("60 branches that overlap", b.data, b.n);
+    for (int deep = 0; deep < 2; deep++) {      /* met from its beginning, or from its end */
+        const int n = 40000;
+
+        mlci_buf_clear(&b);
+        mlci_buf_text(&b, deep ? "{\"properties\":{" : "{\"$ref\":\"#/$defs/d0\"");
+        for (int i = n; deep && i > 0; i -= 50)
+            mlci_buf_format(&b, "%s\"p%d\":{\"$ref\":\"#/$defs/d%d\"}", i < n ? "," : "", i, i);
+        mlci_buf_text(&b, deep ? "},\"$defs\":{" : ",\"$defs\":{");
+        for (int i = 0; i < n; i++)
+            mlci_buf_format(&b, "\"d%d\":{\"$ref\":\"#/$defs/d%d\"},", i, i + 1);
+        mlci_buf_format(&b, "\"d%d\":{\"type\":\"string\"}}}", n);
+        hostile(deep ? "references in a chain, from its end" : "references in a chain", b.data,
+                b.n);
+    }
+    T_CASE("a long chain of references that is not too long");
+    {
+        mlc_grammar *g;
+
+        mlci_buf_clear(&b);
+        mlci_buf_text(&b, "{\"$ref\":\"#/$defs/d0\",\"$defs\":{");
+        for (int i = 0; i < 900; i++)
+            mlci_buf_format(&b, "\"d%d\":{\"$ref\":\"#/$defs/d%d\"},", i, i + 1);
+        mlci_buf_text(&b, "\"d900\":{\"type\":\"null\"}}}");
+        g = compile(b.data, b.n, true, NULL);
+        T_CHECK(g != NULL && accepts(g, "null", 4) && !accepts(g, "1", 1), "900");
+        mlc_grammar_close(g);
+    }
     mlci_buf_clear(&b);
     mlci_buf_text(&b, "{\"enum\":[\"");
     repeat(&b, "0123456789abcdef\",\"", 250000);

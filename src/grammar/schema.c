@@ -9,7 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SM_MAX_DEPTH = 400, SM_MAX_REFS = 100000, SM_MAX_DROPS = 100 };
+enum { SM_MAX_DEPTH = 400, SM_MAX_REFS = 100000, SM_MAX_DROPS = 100,
+       SM_LEVELS = 1000, SM_ASKED = 1 };
 
 mlci_fx mlci_schema_fail(mlci_compiler *c, mlc_status status, const mlci_json *at,
                          const char *fmt, ...)
@@ -392,38 +393,45 @@ static int32_t sm_draft(const mlci_json *root)
     return 2020;
 }
 
-/* A reference that leads back to itself before any member or item. */
-static bool sm_loops(const mlci_schema *s, mlci_fx a, uint8_t *seen)
+/* How many levels a formula has with what its references stand for, before any member or
+ * item: what reads formulas goes down all of them.  known: of each reference, plus two.
+ * SM_LEVELS: more than that, or a reference that leads back to itself. */
+static uint32_t sm_levels(const mlci_schema *s, mlci_fx a, uint32_t depth, uint32_t *known)
 {
     const mlci_fx_kind kind = mlci_fx_kind_of(&s->tuples, a);
-    mlci_claim what;
-    uint32_t n;
+    uint32_t n, most = 0;
     const mlci_fx *items;
-    bool r = false;
+    mlci_claim what;
 
     if (kind == MLCI_FX_CONST)
-        return false;
+        return 1;
+    if (depth == SM_LEVELS)
+        return SM_LEVELS;
     if (kind == MLCI_FX_ATOM) {
         what = mlci_fx_atom_of(&s->tuples, a);
-        if (what.kind != MLCI_AT_REF || seen[what.a] == 2)
-            return false;
-        if (seen[what.a] == 1)
-            return true;
-        seen[what.a] = 1;
-        r = sm_loops(s, s->refs[what.a], seen);
-        seen[what.a] = 2;
-        return r;
+        if (what.kind != MLCI_AT_REF)
+            return 1;
+        if (known[what.a] == 0) {
+            known[what.a] = SM_ASKED;
+            most = sm_levels(s, s->refs[what.a], depth + 1, known);
+            known[what.a] = most + 2;
+        }
+        most = known[what.a] == SM_ASKED ? SM_LEVELS : known[what.a] - 2;
+        return most < SM_LEVELS ? most + 1 : SM_LEVELS;
     }
     items = mlci_fx_items(&s->tuples, a, &n);
-    for (uint32_t i = 0; i < n && !r; i++)
-        r = sm_loops(s, items[i], seen);
-    return r;
+    for (uint32_t i = 0; i < n && most < SM_LEVELS; i++) {
+        const uint32_t levels = sm_levels(s, items[i], depth + 1, known);
+
+        most = levels > most ? levels : most;
+    }
+    return most < SM_LEVELS ? most + 1 : SM_LEVELS;
 }
 
 static void sm_whole(mlci_compiler *c)
 {
     mlci_schema *s = c->s;
-    uint8_t *seen;
+    uint32_t *known;
 
     s->root = mlci_schema_value(c, c->root, sm_enter(c, c->root, 0));
     for (size_t i = 0; i < s->n_refs && c->status == MLC_OK; i++) {
@@ -431,12 +439,12 @@ static void sm_whole(mlci_compiler *c)
 
         s->refs[i] = r;
     }
-    seen = mlci_arena_new(&c->arena, s->n_refs + 1, 1);
-    for (uint32_t i = 0; i < s->n_refs && c->status == MLC_OK && seen != NULL; i++)
-        if (sm_loops(s, mlci_fx_atom(&s->tuples, MLCI_AT_REF, i, 0), seen))
-            (void)mlci_schema_fail(c, MLC_EUNSUPPORTED, c->goals[i].at,
-                                   "a reference that leads to itself");
-    if (c->status == MLC_OK && (s->rx.status != MLC_OK || s->root == UINT32_MAX || seen == NULL
+    known = mlci_arena_new(&c->arena, s->n_refs + 1, sizeof *known);
+    for (uint32_t i = 0; i < s->n_refs && c->status == MLC_OK && known != NULL; i++)
+        if (sm_levels(s, mlci_fx_atom(&s->tuples, MLCI_AT_REF, i, 0), 0, known) == SM_LEVELS)
+            (void)mlci_schema_fail(c, MLC_EUNSUPPORTED, c->goals[i].at, "a reference that leads "
+                                   "to itself, or through more than %d levels", SM_LEVELS);
+    if (c->status == MLC_OK && (s->rx.status != MLC_OK || s->root == UINT32_MAX || known == NULL
                                 || c->places.failed))
         (void)mlci_schema_fail(c, MLC_ENOMEM, NULL, "the schema is too large");
 }

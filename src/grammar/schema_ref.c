@@ -4,6 +4,7 @@
  */
 #include "schema_ref.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -157,12 +158,15 @@ void mlci_places_open(mlci_places *p, mlci_arena *arena, mlc_context *ctx, const
                       int32_t draft)
 {
     *p = (mlci_places){ .arena = arena, .ctx = ctx, .root = root, .draft = draft };
+    mlci_map_open(&p->children, ctx);
     sr_collect(p, root, sr_nowhere);
 }
 
 void mlci_places_close(mlci_places *p)
 {
     mlci_delete(p->ctx, p->names, p->cap, sizeof *p->names);
+    mlci_delete(p->ctx, (void *)p->child, p->cap_child, sizeof *p->child);
+    mlci_map_close(&p->children);
 }
 
 static const mlci_place_name *sr_resource(const mlci_places *p, const mlci_json *at)
@@ -219,25 +223,88 @@ static size_t sr_unescape(const char *s, size_t n, char *out)
     return k;
 }
 
+enum { SR_LARGE = 32 };               /* members that are worth an index                 */
+
+/* Where the last member of a name is kept: the map's keys are hashes, so one that is taken
+ * by another member leads to the next. */
+static uint32_t sr_slot(const mlci_places *p, const mlci_json *object, const char *key, size_t n,
+                        uint64_t *h)
+{
+    uint32_t i;
+
+    *h = mlci_hash(key, n, (uint64_t)(uintptr_t)object);
+    while ((i = mlci_map_get(&p->children, (uint32_t)*h, (uint32_t)(*h >> 32))) != UINT32_MAX
+           && (p->child[i]->parent != object || p->child[i]->key_bytes != n
+               || memcmp(p->child[i]->key, key, n) != 0))
+        ++*h;
+    return i;
+}
+
+static void sr_index(mlci_places *p, const mlci_json *object)
+{
+    uint64_t h;
+
+    for (const mlci_json *a = object->items; a != NULL && !p->failed; a = a->next) {
+        const uint32_t i = sr_slot(p, object, a->key, a->key_bytes, &h);
+        void *child = (void *)p->child;
+
+        if (i != UINT32_MAX) {
+            p->child[i] = a;
+            continue;
+        }
+        p->failed = !mlci_grow(p->ctx, &child, &p->cap_child, p->n_child + 1, sizeof *p->child)
+                 || !mlci_map_put(&p->children, (uint32_t)h, (uint32_t)(h >> 32),
+                                  (uint32_t)p->n_child);
+        p->child = child;
+        if (!p->failed)
+            p->child[p->n_child++] = a;
+    }
+}
+
+/* The last member of a name, by an index where there are many. */
+static const mlci_json *sr_member(mlci_places *p, const mlci_json *object, const char *key,
+                                  size_t n)
+{
+    const mlci_json *first = object->items, *found = NULL;
+    uint32_t i;
+    uint64_t h;
+
+    if (object->n_items < SR_LARGE) {
+        for (const mlci_json *a = first; a != NULL; a = a->next)
+            if (a->key_bytes == n && memcmp(a->key, key, n) == 0)
+                found = a;
+        return found;
+    }
+    if (sr_slot(p, object, first->key, first->key_bytes, &h) == UINT32_MAX)
+        sr_index(p, object);
+    i = sr_slot(p, object, key, n, &h);
+    return i != UINT32_MAX ? p->child[i] : NULL;
+}
+
+static const mlci_json *sr_item(const mlci_json *array, const char *step, size_t n)
+{
+    const unsigned long at = n > 0 ? strtoul(step, NULL, 10) : ULONG_MAX;
+    const mlci_json *a = array->items;
+
+    for (unsigned long i = 0; a != NULL && i < at; i++)
+        a = a->next;
+    return a;
+}
+
 static const mlci_json *sr_pointer(mlci_places *p, const mlci_json *at, const char *s)
 {
     while (at != NULL && *s == '/') {
         const size_t n = strcspn(++s, "/");
         char *step = mlci_arena_new(p->arena, n + 1, 1);
-        const mlci_json *next = NULL;
-        size_t bytes, i = 0;
+        size_t bytes;
 
         if (step == NULL) {
             p->failed = true;
             return NULL;
         }
         bytes = sr_unescape(s, n, step);
-        for (const mlci_json *a = at->items; a != NULL; a = a->next, i++)
-            if (at->type == MLCI_JSON_OBJECT
-                ? a->key_bytes == bytes && memcmp(a->key, step, bytes) == 0
-                : at->type == MLCI_JSON_ARRAY && bytes > 0 && strtoul(step, NULL, 10) == i)
-                next = a;
-        at = next;
+        at = at->type == MLCI_JSON_OBJECT ? sr_member(p, at, step, bytes)
+           : at->type == MLCI_JSON_ARRAY ? sr_item(at, step, bytes) : NULL;
         s += n;
     }
     return *s == 0 ? at : NULL;

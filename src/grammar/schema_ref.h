@@ -6,6 +6,7 @@
 #define MLCI_SCHEMA_REF_H
 
 #include "../base/json.h"
+#include "tuple.h"
 
 /* A schema with an identifier, or an anchor within one. */
 typedef struct mlci_place_name {
@@ -20,6 +21,9 @@ typedef struct mlci_places {
     const mlci_json *root;
     mlci_place_name *names;
     size_t           n, cap;
+    mlci_map         children;   /* of large objects that a pointer went through    */
+    const mlci_json **child;     /* [n_child] by the map's number                   */
+    size_t           n_child, cap_child;
     int32_t          draft;      /* 4: "id"; to 7: "$ref" hides what is beside it   */
     bool             failed;     /* out of memory                                   */
 } mlci_places;
