@@ -219,10 +219,10 @@ static int gm_run(const cli_options *o, mlc_context *ctx, cli_tokens *t, mlc_voc
               : o->lark != NULL ? MLC_GRAMMAR_LARK : o->tag != NULL ? MLC_GRAMMAR_TAGS
               : o->any != NULL ? MLC_GRAMMAR_ANY : MLC_GRAMMAR_JSON_SCHEMA;
     opts.flags = gm_flags(o);
-    if (o->bench != NULL)
+    if (o->bench != NULL) {
         opts.flags |= MLC_GRAMMAR_FRESH;
-    if (o->bench != NULL)
         return cli_grammar_bench(*v, t, &opts, o->bench);
+    }
     begin = cli_seconds();
     st = mlc_grammar_open(*v, text != NULL ? text : o->regex, text != NULL ? n : strlen(o->regex),
                           &opts, g, &err);

@@ -11,7 +11,7 @@
 #define GR_FLAGS  ((uint32_t)(GR_SPACES | MLC_GRAMMAR_NO_FORMAT | MLC_GRAMMAR_IN_ORDER             \
                               | MLC_GRAMMAR_PLAIN | MLC_GRAMMAR_LAX | MLC_GRAMMAR_FRESH))
 
-enum { GR_OPTIONS_V0 = sizeof(mlc_grammar_options), GR_LIMIT = MLCI_GRAMMAR_LIMIT };
+enum { GR_OPTIONS_V0 = sizeof(mlc_grammar_options) };
 
 /* ---- vocabularies ----------------------------------------------------------------------- */
 
@@ -183,7 +183,7 @@ static mlc_status gr_read(mlc_grammar *g, mlc_error *err)
         .own_escapes = (o->flags & MLC_GRAMMAR_PLAIN) != 0,
         .lax = (o->flags & MLC_GRAMMAR_LAX) != 0,
     };
-    const size_t limit = o->limit > 0 && o->limit < SIZE_MAX ? (size_t)o->limit : GR_LIMIT;
+    const size_t limit = mlci_grammar_limit(g);
     mlc_status st;
 
     if (o->kind == MLC_GRAMMAR_REGEX) {
@@ -417,21 +417,6 @@ const char *mlc_grammar_dropped(const mlc_grammar *g)
     return g != NULL && g->dropped.n > 0 ? g->dropped.data : "";
 }
 
-size_t mlc_grammar_states(const mlc_grammar *g)
-{
-    mlc_grammar *x = (mlc_grammar *)(uintptr_t)g;
-    size_t n = 0;
-
-    if (g == NULL)
-        return 0;
-    mlci_os_lock(&x->lock);
-    n = g->s.tuples.n;
-    mlci_os_unlock(&x->lock);
-    for (size_t i = 0; i < g->n_parts; i++)
-        n += mlc_grammar_states(g->parts[i]);
-    return n;
-}
-
 size_t mlci_grammar_size(const mlc_grammar *g)
 {
     size_t n = sizeof *g + g->n_text;
@@ -441,17 +426,24 @@ size_t mlci_grammar_size(const mlc_grammar *g)
     return n + (g->tags.ctx != NULL ? mlci_tags_bytes(&g->tags) : 0);
 }
 
-size_t mlc_grammar_bytes(const mlc_grammar *g)
+/* Of a grammar and the parts that it is a union of. */
+static size_t gr_total(const mlc_grammar *g, size_t (*of)(const mlc_grammar *))
 {
     mlc_grammar *x = (mlc_grammar *)(uintptr_t)g;
-    size_t n = 0;
+    size_t n;
 
     if (g == NULL)
         return 0;
     mlci_os_lock(&x->lock);
-    n = mlci_grammar_size(g);
+    n = of(g);
     mlci_os_unlock(&x->lock);
     for (size_t i = 0; i < g->n_parts; i++)
-        n += mlc_grammar_bytes(g->parts[i]);
+        n += gr_total(g->parts[i], of);
     return n;
 }
+
+static size_t gr_states(const mlc_grammar *g) { return g->s.tuples.n; }
+
+size_t mlc_grammar_states(const mlc_grammar *g) { return gr_total(g, gr_states); }
+
+size_t mlc_grammar_bytes(const mlc_grammar *g) { return gr_total(g, mlci_grammar_size); }

@@ -69,6 +69,11 @@ struct mlc_matcher {
     uint32_t    *mask;            /* of one of them                               */
 };
 
+static inline size_t mlci_grammar_limit(const mlc_grammar *g)
+{
+    return g->o.limit > 0 && g->o.limit < SIZE_MAX ? (size_t)g->o.limit : MLCI_GRAMMAR_LIMIT;
+}
+
 /* The number of bytes, with the lock held. */
 size_t mlci_grammar_size(const mlc_grammar *g);
 /* Forget all that was learned, with the lock held: a new generation.  After a failure it is

@@ -3,7 +3,6 @@
  * judge.c - formulas on values: by type, as languages; what they mention.
  */
 #include "judge.h"
-#include "words.h"
 
 static mlci_tuples *ju_t(const mlci_machine *m) { return &m->s->tuples; }
 
@@ -115,26 +114,35 @@ uint32_t mlci_judge_words_not(const mlci_machine *m, mlci_fx a)
          ? mlci_judge_words(m, *mlci_fx_items(ju_t(m), a, &n)) : 0;
 }
 
+uint32_t mlci_judge_fitting(mlci_machine *m, mlci_fx a, uint32_t fit[MLCI_MOST_WORDS])
+{
+    const bool several = mlci_fx_kind_of(ju_t(m), a) == MLCI_FX_AND;
+    uint32_t n = 1, n_words, n_fit = 0, list = 0;
+    const mlci_fx *items = several ? mlci_fx_items(ju_t(m), a, &n) : &a;
+    const uint32_t *names;
+
+    for (uint32_t i = 0; i < n && list == 0; i++)
+        list = mlci_judge_words(m, items[i]);
+    if (list == 0)
+        return UINT32_MAX;
+    names = mlci_tuple_at(ju_t(m), list, &n_words);
+    for (uint32_t i = 0; i < n_words; i++)
+        if (mlci_words_fit(m->s, a, names[i]))
+            fit[n_fit++] = names[i];
+    return n_fit;
+}
+
 /* All of several wishes for a text.  Of a few texts each is tried, and what leaves a few
  * out is put together: one automaton then, not one for each. */
 static mlci_rx ju_all_texts(mlci_machine *m, mlci_fx a)
 {
     mlci_rx_store *s = &m->s->rx;
-    uint32_t n, n_words, n_fit = 0, fit[MLCI_MOST_WORDS];
+    uint32_t n, one, fit[MLCI_MOST_WORDS], n_fit = mlci_judge_fitting(m, a, fit);
     const mlci_fx *items = mlci_fx_items(ju_t(m), a, &n);
     mlci_rx r = m->s->text, without = MLCI_RX_NONE;
 
-    for (uint32_t i = 0; i < n; i++) {
-        const uint32_t list = mlci_judge_words(m, items[i]);
-        const uint32_t *names = mlci_tuple_at(ju_t(m), list, &n_words);
-
-        for (uint32_t k = 0; list != 0 && k < n_words; k++)
-            if (mlci_words_fit(m->s, a, names[k]))
-                fit[n_fit++] = names[k];
-        if (list != 0)
-            return n_fit == n_words ? mlci_judge_language(m, items[i], false)
-                                    : mlci_words_some(m->s, fit, n_fit);
-    }
+    if (n_fit != UINT32_MAX)
+        return mlci_words_some(m->s, fit, n_fit);
     for (uint32_t i = 0; i < n; i++) {
         mlci_rx x;
 
@@ -143,7 +151,7 @@ static mlci_rx ju_all_texts(mlci_machine *m, mlci_fx a)
             r = r == m->s->text ? x : mlci_rx_and(s, r, x);
             continue;
         }
-        x = mlci_judge_language(m, *mlci_fx_items(ju_t(m), items[i], &n_words), false);
+        x = mlci_judge_language(m, *mlci_fx_items(ju_t(m), items[i], &one), false);
         without = mlci_rx_or(s, without, x);
     }
     return without != MLCI_RX_NONE ? mlci_rx_and(s, r, mlci_rx_not(s, without)) : r;

@@ -7,6 +7,7 @@
 #define MLCI_JUDGE_H
 
 #include "machine.h"
+#include "words.h"
 
 /* ---- formulas by type (judge.c) --------------------------------------------------------- */
 
@@ -18,6 +19,9 @@ mlci_rx mlci_judge_names(mlci_machine *m, mlci_fx a);
 /* The few texts that an atom wants, or a negation of it leaves out (words.h); 0: others. */
 uint32_t mlci_judge_words(const mlci_machine *m, mlci_fx a);
 uint32_t mlci_judge_words_not(const mlci_machine *m, mlci_fx a);
+/* Of a formula for texts that wants one of a few: those that fit all of it, and how many;
+ * UINT32_MAX: others may fit. */
+uint32_t mlci_judge_fitting(mlci_machine *m, mlci_fx a, uint32_t fit[MLCI_MOST_WORDS]);
 /* A divisor that it speaks of, UINT32_MAX: none; what is left when it divides or not. */
 uint32_t mlci_judge_divisor(mlci_machine *m, mlci_fx a);
 mlci_fx  mlci_judge_divided(mlci_machine *m, mlci_fx a, uint32_t divisor, bool divides);

@@ -4,7 +4,6 @@
  */
 #include "judge.h"
 #include "number_state.h"
-#include "words.h"
 
 enum { JP_BUDGET = 500, JP_LOOK = 64, JP_DEPTH = 200, JP_DIVISORS = 4 };
 
@@ -55,6 +54,13 @@ static void jp_conjunction(const mlci_machine *m, mlci_fx a, jp_plain *p)
         p->items = mlci_fx_items(jp_t(m), a, &p->n);
 }
 
+/* Number i of them; of what is no atom, the kind is MLCI_AT_KINDS. */
+static mlci_claim jp_atom(const mlci_machine *m, const jp_plain *p, uint32_t i)
+{
+    return mlci_fx_kind_of(jp_t(m), p->items[i]) == MLCI_FX_ATOM
+         ? mlci_fx_atom_of(jp_t(m), p->items[i]) : (mlci_claim){ MLCI_AT_KINDS, 0, 0 };
+}
+
 /* "Not n or more": fewer than n; UINT32_MAX: it says something else. */
 static uint32_t jp_fewer(const mlci_machine *m, mlci_fx a, mlci_claim_kind kind)
 {
@@ -76,11 +82,8 @@ static bool jp_member_possible(mlci_machine *m, const jp_plain *p, uint32_t name
     mlci_fx all = MLCI_FX_TRUE;
 
     for (uint32_t i = 0; i < p->n; i++) {
-        mlci_claim x;
+        const mlci_claim x = jp_atom(m, p, i);
 
-        if (mlci_fx_kind_of(jp_t(m), p->items[i]) != MLCI_FX_ATOM)
-            continue;
-        x = mlci_fx_atom_of(jp_t(m), p->items[i]);
         if (x.kind == MLCI_AT_MEMBERS)
             all = mlci_fx_and(jp_t(m), all, mlci_judge_member_value(m, &m->s->members[x.a], name));
         else if (x.kind == MLCI_AT_NAMES && !mlci_words_fit(m->s, x.a, name))
@@ -96,8 +99,7 @@ bool mlci_judge_allows(mlci_machine *m, uint32_t vec, uint32_t name, const mlci_
 
     jp_conjunction(m, *mlci_tuple_at(jp_t(m), vec, &n), &p);
     for (uint32_t i = 0; i < p.n && shape->n_ranks > 0; i++) {
-        const mlci_claim x = p.items[i] > MLCI_FX_TRUE ? mlci_fx_atom_of(jp_t(m), p.items[i])
-                                                       : (mlci_claim){ MLCI_AT_TYPE, 0, 0 };
+        const mlci_claim x = jp_atom(m, &p, i);
 
         if (x.kind == MLCI_AT_HAS && mlci_shape_before(shape, x.a, name))
             return false;
@@ -113,12 +115,9 @@ static bool jp_object_possible(mlci_machine *m, mlci_fx a)
     jp_conjunction(m, a, &p);
     for (uint32_t i = 0; i < p.n; i++) {
         uint32_t f = jp_fewer(m, p.items[i], MLCI_AT_MORE);
-        mlci_claim x;
+        const mlci_claim x = jp_atom(m, &p, i);
 
         fewer = f < fewer ? f : fewer;
-        if (mlci_fx_kind_of(jp_t(m), p.items[i]) != MLCI_FX_ATOM)
-            continue;
-        x = mlci_fx_atom_of(jp_t(m), p.items[i]);
         if (x.kind == MLCI_AT_MORE)
             least = x.a > least ? x.a : least;
         if (x.kind == MLCI_AT_HAS) {
@@ -136,12 +135,9 @@ static mlci_fx jp_item_value(mlci_machine *m, const jp_plain *p, uint32_t ahead)
     mlci_fx all = MLCI_FX_TRUE;
 
     for (uint32_t i = 0; i < p->n; i++) {
-        mlci_claim x;
+        const mlci_claim x = jp_atom(m, p, i);
         const mlci_items *t;
 
-        if (mlci_fx_kind_of(jp_t(m), p->items[i]) != MLCI_FX_ATOM)
-            continue;
-        x = mlci_fx_atom_of(jp_t(m), p->items[i]);
         if (x.kind != MLCI_AT_ITEMS)
             continue;
         t = &m->s->items[x.a];
@@ -150,24 +146,11 @@ static mlci_fx jp_item_value(mlci_machine *m, const jp_plain *p, uint32_t ahead)
     return all;
 }
 
-/* Of a formula for texts: how many fit. */
 static uint32_t jp_count_texts(mlci_machine *m, mlci_fx a)
 {
-    jp_plain p;
+    uint32_t fit[MLCI_MOST_WORDS];
 
-    if (a == MLCI_FX_FALSE)
-        return 0;
-    jp_conjunction(m, a, &p);
-    for (uint32_t i = 0; i < p.n; i++) {
-        uint32_t n, fits = 0, list = mlci_judge_words(m, p.items[i]);
-        const uint32_t *names = mlci_tuple_at(jp_t(m), list, &n);
-
-        for (uint32_t k = 0; list != 0 && k < n; k++)
-            fits += mlci_words_fit(m->s, a, names[k]);
-        if (list != 0)
-            return fits;
-    }
-    return UINT32_MAX;
+    return a == MLCI_FX_FALSE ? 0 : mlci_judge_fitting(m, a, fit);
 }
 
 uint32_t mlci_judge_count(mlci_machine *m, mlci_fx a)
@@ -196,11 +179,8 @@ static bool jp_unlike(mlci_machine *m, const jp_plain *p, uint32_t least)
     bool unique = false;
 
     for (uint32_t i = 0; i < p->n; i++) {
-        mlci_claim x;
+        const mlci_claim x = jp_atom(m, p, i);
 
-        if (mlci_fx_kind_of(jp_t(m), p->items[i]) != MLCI_FX_ATOM)
-            continue;
-        x = mlci_fx_atom_of(jp_t(m), p->items[i]);
         unique |= x.kind == MLCI_AT_UNIQUE;
         if (x.kind == MLCI_AT_ITEMS && x.b < m->s->items[x.a].n)
             return true;
@@ -216,12 +196,9 @@ static bool jp_array_possible(mlci_machine *m, mlci_fx a)
     jp_conjunction(m, a, &p);
     for (uint32_t i = 0; i < p.n; i++) {
         uint32_t f = jp_fewer(m, p.items[i], MLCI_AT_LONGER), found = 0;
-        mlci_claim x;
+        const mlci_claim x = jp_atom(m, &p, i);
 
         fewer = f < fewer ? f : fewer;
-        if (mlci_fx_kind_of(jp_t(m), p.items[i]) != MLCI_FX_ATOM)
-            continue;
-        x = mlci_fx_atom_of(jp_t(m), p.items[i]);
         if (x.kind == MLCI_AT_LONGER)
             least = x.a > least ? x.a : least;
         if (x.kind != MLCI_AT_CONTAINS)
@@ -289,21 +266,15 @@ static bool jp_number_possible(mlci_machine *m, mlci_fx a)
 /* Of a few texts each is tried; there are always others than a few; else languages tell. */
 static bool jp_text_possible(mlci_machine *m, mlci_fx a)
 {
+    uint32_t fit[MLCI_MOST_WORDS], n = mlci_judge_fitting(m, a, fit);
     bool others = true;
     jp_plain p;
 
+    if (n != UINT32_MAX)
+        return n > 0;
     jp_conjunction(m, a, &p);
-    for (uint32_t i = 0; i < p.n; i++) {
-        uint32_t n, list = mlci_judge_words(m, p.items[i]);
-        const uint32_t *names = mlci_tuple_at(jp_t(m), list, &n);
-
-        for (uint32_t k = 0; list != 0 && k < n; k++)
-            if (mlci_words_fit(m->s, a, names[k]))
-                return true;
-        if (list != 0)
-            return false;
+    for (uint32_t i = 0; i < p.n; i++)
         others = others && mlci_judge_words_not(m, p.items[i]) != 0;
-    }
     return others || !mlci_rx_dead(&m->s->rx, mlci_judge_language(m, a, false), JP_BUDGET);
 }
 

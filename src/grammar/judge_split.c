@@ -3,7 +3,6 @@
  * judge_split.c - what a member or an item leaves of formulas (judge.h).
  */
 #include "judge.h"
-#include "words.h"
 
 #include <string.h>
 

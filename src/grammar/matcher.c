@@ -151,14 +151,13 @@ static bool mt_failed(const mlc_grammar *g)
 static bool mt_begin(mlc_matcher *m)
 {
     mlc_grammar *g = m->g;
-    const uint64_t limit = g->o.limit > 0 ? g->o.limit : MLCI_GRAMMAR_LIMIT;
     bool ok = true;
 
     mlci_os_lock(&g->lock);
     if (g->calls++ % MT_CALLS == 0) {
         const size_t now = mlci_grammar_size(g);
 
-        if (now > limit / 2 && now > 2 * g->least_bytes)
+        if (now > mlci_grammar_limit(g) / 2 && now > 2 * g->least_bytes)
             ok = mlci_grammar_forget(g) == MLC_OK;
     }
     if (ok && mt_failed(g))

@@ -141,6 +141,13 @@ static void rg_add_run(void *user, uint32_t first, uint32_t last)
     a->next = last + 1;
 }
 
+/* What is behind the last run, when it is the others that are wanted. */
+static void rg_add_last(const rg_adding *a)
+{
+    if (a->others && a->next <= RG_LAST)
+        rg_add(a->p, a->c, a->next, RG_LAST);
+}
+
 /* At the p of \p{...} or \P{...}; taken but for the brace at the end. */
 static void rg_property(rg_parser *p, rg_class *c)
 {
@@ -154,8 +161,8 @@ static void rg_property(rg_parser *p, rg_class *c)
         (void)rg_fail(p, MLC_EFORMAT, "\\p without a name in braces");
     else if (!mlci_regex_property(p->text + name, end - name, rg_add_run, &a))
         (void)rg_fail(p, MLC_EUNSUPPORTED, "\\p{ } of this name is unsupported");
-    else if (a.others && a.next <= RG_LAST)
-        rg_add(p, c, a.next, RG_LAST);
+    else
+        rg_add_last(&a);
     p->at = end < p->n ? end : p->n - 1;
 }
 
@@ -172,26 +179,18 @@ static bool rg_shorthand(rg_parser *p, char letter, rg_class *c)
     static const struct { char letter; const rg_range *ranges; size_t n; } table[] = {
         { 'd', digit, 1 }, { 'w', word, 4 }, { 's', space, 10 },
     };
-    uint32_t next = 0;
-
     if (letter == 'p' || letter == 'P') {
         rg_property(p, c);
         return true;
     }
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        const bool others = letter == table[i].letter - 'a' + 'A';
+        rg_adding a = { p, c, letter == table[i].letter - 'a' + 'A', 0 };
 
-        if (letter != table[i].letter && !others)
+        if (letter != table[i].letter && !a.others)
             continue;
-        for (size_t k = 0; k < table[i].n; k++) {
-            if (!others)
-                rg_add(p, c, table[i].ranges[k].first, table[i].ranges[k].last);
-            else if (next < table[i].ranges[k].first)
-                rg_add(p, c, next, table[i].ranges[k].first - 1);
-            next = table[i].ranges[k].last + 1;
-        }
-        if (others)
-            rg_add(p, c, next, RG_LAST);
+        for (size_t k = 0; k < table[i].n; k++)
+            rg_add_run(&a, table[i].ranges[k].first, table[i].ranges[k].last);
+        rg_add_last(&a);
         return true;
     }
     return false;

@@ -69,6 +69,11 @@ static void rp_classes(uint8_t classes, bool no_title, mlci_property_fn *add, vo
     }
 }
 
+static bool rp_is(const char *name, size_t n, const char *text)
+{
+    return n == strlen(text) && memcmp(name, text, n) == 0;
+}
+
 bool mlci_regex_property(const char *name, size_t n, mlci_property_fn *add, void *user)
 {
     static const struct { const char *name, *longer; uint8_t classes; bool no_title; } table[] = {
@@ -89,26 +94,21 @@ bool mlci_regex_property(const char *name, size_t n, mlci_property_fn *add, void
             name += k, n -= k;
     }
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-        if ((strlen(table[i].name) == n && memcmp(name, table[i].name, n) == 0)
-            || (strlen(table[i].longer) == n && memcmp(name, table[i].longer, n) == 0)) {
+        if (rp_is(name, n, table[i].name) || rp_is(name, n, table[i].longer)) {
             rp_classes(table[i].classes, table[i].no_title, add, user);
             return true;
         }
-    if ((n == 2 && memcmp(name, "Nd", 2) == 0)
-        || (n == 14 && memcmp(name, "Decimal_Number", n) == 0)) {
+    if (rp_is(name, n, "Nd") || rp_is(name, n, "Decimal_Number"))
         for (size_t i = 0; i < sizeof rp_tens / sizeof *rp_tens; i++)
             add(user, rp_tens[i], rp_tens[i] + 9);
-        return true;
-    }
-    if ((n == 2 && memcmp(name, "Lt", 2) == 0)
-        || (n == 16 && memcmp(name, "Titlecase_Letter", n) == 0)) {
+    else if (rp_is(name, n, "Lt") || rp_is(name, n, "Titlecase_Letter"))
         for (int i = 0; i < RP_TITLE; i++)
             add(user, rp_title[i][0], rp_title[i][1]);
-        return true;
-    }
-    if (n == 5 && memcmp(name, "ASCII", 5) == 0)
+    else if (rp_is(name, n, "ASCII"))
         add(user, 0, 0x7f);
-    if (n == 3 && memcmp(name, "Any", 3) == 0)
+    else if (rp_is(name, n, "Any"))
         add(user, 0, RP_END - 1);
-    return (n == 5 && memcmp(name, "ASCII", 5) == 0) || (n == 3 && memcmp(name, "Any", 3) == 0);
+    else
+        return false;
+    return true;
 }

@@ -41,11 +41,12 @@ static bool un_texts(const mlci_json *list)
 
 static mlc_status un_part(mlc_grammar *g, const mlci_json *x, size_t i, mlc_error *err)
 {
-    static const struct { const char *key; uint32_t kind; bool json; } kinds[] = {
-        { "json_schema", MLC_GRAMMAR_JSON_SCHEMA, true }, { "regex", MLC_GRAMMAR_REGEX, false },
-        { "ebnf", MLC_GRAMMAR_EBNF, false }, { "lark", MLC_GRAMMAR_LARK, false },
-        { "tags", MLC_GRAMMAR_TAGS, true }, { "any", MLC_GRAMMAR_ANY, true },
-        { "choice", MLC_GRAMMAR_REGEX, true },
+    enum { TEXT, JSON, CHOICE };
+    static const struct { const char *key; uint32_t kind, form; } kinds[] = {
+        { "json_schema", MLC_GRAMMAR_JSON_SCHEMA, JSON }, { "regex", MLC_GRAMMAR_REGEX, TEXT },
+        { "ebnf", MLC_GRAMMAR_EBNF, TEXT }, { "lark", MLC_GRAMMAR_LARK, TEXT },
+        { "tags", MLC_GRAMMAR_TAGS, JSON }, { "any", MLC_GRAMMAR_ANY, JSON },
+        { "choice", MLC_GRAMMAR_REGEX, CHOICE },
     };
     const mlci_json *v = x->type == MLCI_JSON_OBJECT && x->n_items == 1 ? x->items : NULL;
     mlc_grammar_options o = g->o;
@@ -59,15 +60,15 @@ static mlc_status un_part(mlc_grammar *g, const mlci_json *x, size_t i, mlc_erro
                || memcmp(v->key, kinds[k].key, v->key_bytes) != 0))
         k++;
     if (v == NULL || k == sizeof kinds / sizeof *kinds
-        || (!kinds[k].json && v->type != MLCI_JSON_STRING)
-        || (strcmp(kinds[k].key, "choice") == 0 && !un_texts(v)))
+        || (kinds[k].form == TEXT && v->type != MLCI_JSON_STRING)
+        || (kinds[k].form == CHOICE && !un_texts(v)))
         return mlci_fail(err, MLC_EFORMAT, 0, "union: part %zu is no {\"json_schema\": ...}, "
                          "{\"regex\": \"...\"}, ebnf, lark, tags, any or {\"choice\": [\"...\"]}",
                          i);
     mlci_buf_init(&b, g->v->ctx, SIZE_MAX);
-    if (strcmp(kinds[k].key, "choice") == 0)
+    if (kinds[k].form == CHOICE)
         un_choice(v, &b);
-    else if (kinds[k].json)
+    else if (kinds[k].form == JSON)
         mlci_json_write(v, &b);
     else
         mlci_buf_put(&b, v->text, v->text_bytes);
