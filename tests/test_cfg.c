@@ -122,6 +122,9 @@ static void test_refused(void)
         mlc_status st;
         const char *says;
     } t[] = {
+        { MLC_GRAMMAR_REGEX, "a)(b", MLC_EFORMAT, "at 1" },
+        { MLC_GRAMMAR_REGEX, "a(", MLC_EFORMAT, "at 2" },
+        { MLC_GRAMMAR_REGEX, "a|b\\", MLC_EFORMAT, "at 4" },
         { MLC_GRAMMAR_EBNF, "", MLC_EFORMAT, "\"root\"" },
         { MLC_GRAMMAR_EBNF, "root ::= a\n\nb ::= \"x\"", MLC_EFORMAT, "no rule \"a\"" },
         { MLC_GRAMMAR_EBNF, "root ::= \"x\n", MLC_EFORMAT, "line 1: a string" },

@@ -151,9 +151,11 @@ static mlc_status gr_regex(mlc_grammar *g, const char *text, size_t n, mlc_error
                        && (n < 3 || text[n - 2] != '\\');
     mlci_rx_store *s = &g->s.rx;
     mlci_buf b;
-    mlci_rx r;
-    mlc_status st;
+    mlci_rx r, as_it_is;
+    mlc_status st = mlci_regex_read(s, text, n, &as_it_is, err);
 
+    if (st != MLC_OK)                     /* with its place in the text that was given */
+        return st;
     mlci_buf_init(&b, g->v->ctx, n + 16);
     mlci_buf_text(&b, "^(?:");
     mlci_buf_put(&b, text + anchored, n - 2 * (size_t)anchored);
@@ -161,8 +163,8 @@ static mlc_status gr_regex(mlc_grammar *g, const char *text, size_t n, mlc_error
     st = b.failed ? mlci_nomem(err, "grammar") : mlci_regex_read(s, b.data, b.n, &r, err);
     mlci_buf_reset(&b);
     if (st == MLC_EUNSUPPORTED && anchored)
-        st = mlci_regex_read(s, text, n, &r, err);
-    if (st != MLC_OK)
+        r = as_it_is;
+    else if (st != MLC_OK)
         return st;
     r = mlci_rx_begin(s, r);
     if (!mlci_rx_plain(s, r))             /* else it has nothing but characters in it */
@@ -309,10 +311,10 @@ mlc_status mlc_grammar_open(mlc_vocab *v, const char *text, size_t n_bytes,
     st = mlci_options_read(&o, sizeof o, GR_OPTIONS_V0, opts, err);
     if (st != MLC_OK)
         return st;
-    if ((o.flags & ~GR_FLAGS) != 0
-        || (o.flags & GR_SPACES) == GR_SPACES)
-        return mlci_fail(err, MLC_EINVAL, 0, "grammar: flags %u that are not known, or contradict",
-                         o.flags);
+    if ((o.flags & ~GR_FLAGS) != 0)
+        return mlci_fail(err, MLC_EINVAL, 0, "grammar: unknown flags 0x%x", o.flags & ~GR_FLAGS);
+    if ((o.flags & GR_SPACES) == GR_SPACES)
+        return mlci_fail(err, MLC_EINVAL, 0, "grammar: both compact and spaced");
     g = (o.flags & MLC_GRAMMAR_FRESH) == 0 ? gr_find(v, text, n_bytes, &o) : NULL;
     if (g != NULL) {
         *out = g;
