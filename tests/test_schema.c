@@ -518,6 +518,28 @@ static void test_hostile(void)
         hostile(deep ? "references in a chain, from its end" : "references in a chain", b.data,
                 b.n);
     }
+    mlci_buf_clear(&b);
+    mlci_buf_text(&b, "{\"properties\":{");
+    for (int i = 0; i < 20000; i++)
+        mlci_buf_format(&b, "\"p%d\":{\"$ref\":\"#a%d\"},", i, i);
+    mlci_buf_text(&b, "\"q\":{}},\"$defs\":{");
+    for (int i = 0; i < 20000; i++)
+        mlci_buf_format(&b, "\"d%d\":{\"$anchor\":\"a%d\"},\"e%d\":{\"$id\":\"http://x/%d\"},",
+                        i, i, i, i);
+    mlci_buf_text(&b, "\"q\":{}}}");
+    hostile("20,000 anchors and identifiers", b.data, b.n);
+    T_CASE("33 dynamic anchors");
+    {
+        mlc_error err = { 0 };
+
+        mlci_buf_clear(&b);
+        mlci_buf_text(&b, "{\"$defs\":{");
+        for (int i = 0; i < 33; i++)
+            mlci_buf_format(&b, "%s\"d%d\":{\"$dynamicAnchor\":\"a%d\"}", i > 0 ? "," : "", i, i);
+        mlci_buf_text(&b, "}}");
+        T_CHECK(compile(b.data, b.n, true, &err) == NULL && err.status == MLC_EUNSUPPORTED
+                && strstr(err.text, "#/$defs/d32") != NULL, "%s", err.text);
+    }
     T_CASE("a long chain of references that is not too long");
     {
         mlc_grammar *g;

@@ -10,7 +10,7 @@
 #include <string.h>
 
 enum { SM_MAX_DEPTH = 400, SM_MAX_REFS = 100000, SM_MAX_DROPS = 100,
-       SM_LEVELS = 1000, SM_ASKED = 1 };
+       SM_LEVELS = 1000, SM_MAX_DYNAMIC = 32, SM_ASKED = 1 };
 
 mlci_fx mlci_schema_fail(mlci_compiler *c, mlc_status status, const mlci_json *at,
                          const char *fmt, ...)
@@ -144,22 +144,25 @@ static uint32_t sm_enter(mlci_compiler *c, const mlci_json *at, uint32_t scope)
 {
     const mlci_json *resource = mlci_places_resource(&c->places, at);
 
-    for (size_t i = 0; i < c->places.n; i++) {
-        const mlci_place_name *x = &c->places.names[i];
-        uint32_t n, words[64], name;
+    for (size_t i = 0; i < c->places.n_dynamic; i++) {
+        const mlci_place_name *x = &c->places.names[c->places.dynamic[i]];
+        uint32_t n, words[2 * SM_MAX_DYNAMIC], name;
         const uint32_t *pairs = mlci_tuple_at(&c->s->tuples, scope, &n);
         bool there = false;
 
-        if (!x->dynamic || mlci_places_resource(&c->places, x->at) != resource)
+        if (x->resource != resource)
             continue;
         name = mlci_schema_name(c->s, x->anchor, strlen(x->anchor));
         for (uint32_t k = 0; k < n; k += 2)
             there |= pairs[k] == name;
-        if (there || n + 2 > 64)
+        if (there)
             continue;
+        if (n == 2 * SM_MAX_DYNAMIC)
+            return mlci_schema_fail(c, MLC_EUNSUPPORTED, x->at, "more than %d dynamic anchors",
+                                    SM_MAX_DYNAMIC);
         memcpy(words, pairs, n * sizeof *words);
         words[n] = name;
-        words[n + 1] = (uint32_t)i;
+        words[n + 1] = c->places.dynamic[i];
         scope = mlci_tuple(&c->s->tuples, words, n + 2);
         if (scope == UINT32_MAX) {
             (void)mlci_schema_fail(c, MLC_ENOMEM, at, "out of memory");
@@ -484,7 +487,10 @@ static mlc_status sm_compile(mlci_schema *s, mlci_compiler *c, size_t limit)
                               mlci_rx_text(&s->rx, "\xff", 1));
         c->draft = sm_draft(c->root);
         mlci_places_open(&c->places, &c->arena, ctx, c->root, c->draft);
-        sm_whole(c);
+        if (c->places.failed)
+            (void)mlci_schema_fail(c, MLC_ENOMEM, NULL, "out of memory");
+        else
+            sm_whole(c);
         mlci_places_close(&c->places);
     }
     mlci_delete(ctx, c->goals, c->cap_goals, sizeof *c->goals);

@@ -109,19 +109,65 @@ static size_t sr_hash(const mlci_json *text)
     return h != NULL ? (size_t)(h - text->text) : text->text_bytes;
 }
 
+/* The first of a name, and the key that it has or would have: keys are hashes, so one that
+ * is taken leads to the next.  UINT32_MAX: none. */
+static uint32_t sr_find(const mlci_places *p, const char *uri, const char *anchor, uint64_t *h)
+{
+    const size_t n = anchor != NULL ? strlen(anchor) : 0;
+    uint32_t i;
+
+    *h = mlci_hash(uri, strlen(uri), mlci_hash(anchor != NULL ? anchor : "", n, anchor != NULL));
+    while ((i = mlci_map_get(&p->by_name, (uint32_t)*h, (uint32_t)(*h >> 32))) != UINT32_MAX) {
+        const mlci_place_name *x = &p->names[i];
+
+        if (strcmp(x->uri, uri) == 0 && (x->anchor == NULL) == (anchor == NULL)
+            && (anchor == NULL || strcmp(x->anchor, anchor) == 0))
+            break;
+        ++*h;
+    }
+    return i;
+}
+
+/* The same by the place of an identifier. */
+static uint32_t sr_place(const mlci_places *p, const mlci_json *at, uint64_t *h)
+{
+    uint32_t i;
+
+    *h = mlci_mix((uint64_t)(uintptr_t)at);
+    while ((i = mlci_map_get(&p->by_place, (uint32_t)*h, (uint32_t)(*h >> 32))) != UINT32_MAX
+           && p->names[i].at != at)
+        ++*h;
+    return i;
+}
+
 static void sr_add(mlci_places *p, const mlci_json *at, const char *uri, const mlci_json *anchor,
                    size_t skip, bool dynamic)
 {
-    void *names = p->names;
+    const char *name = anchor != NULL ? sr_text(p, anchor->text + skip, anchor->text_bytes - skip)
+                                      : NULL;
+    void *names = p->names, *list = p->dynamic;
+    uint64_t h, place;
 
     if (!mlci_grow(p->ctx, &names, &p->cap, p->n + 1, sizeof *p->names)) {
         p->failed = true;
         return;
     }
     p->names = names;
-    p->names[p->n++] = (mlci_place_name){
-        at, uri, anchor != NULL ? sr_text(p, anchor->text + skip, anchor->text_bytes - skip) : NULL,
-        dynamic };
+    p->names[p->n] = (mlci_place_name){ at, uri, name, NULL };
+    if (sr_find(p, uri, name, &h) == UINT32_MAX)
+        p->failed |= !mlci_map_put(&p->by_name, (uint32_t)h, (uint32_t)(h >> 32), (uint32_t)p->n);
+    if (name == NULL && sr_place(p, at, &place) == UINT32_MAX)
+        p->failed |= !mlci_map_put(&p->by_place, (uint32_t)place, (uint32_t)(place >> 32),
+                                   (uint32_t)p->n);
+    if (dynamic && mlci_grow(p->ctx, &list, &p->cap_dynamic, p->n_dynamic + 1,
+                             sizeof *p->dynamic)) {
+        p->dynamic = list;
+        p->dynamic[p->n_dynamic++] = (uint32_t)p->n;
+        p->names[p->n].resource = mlci_places_resource(p, at);
+    } else if (dynamic) {
+        p->failed = true;
+    }
+    p->n++;
 }
 
 static void sr_collect(mlci_places *p, const mlci_json *at, const char *base)
@@ -158,6 +204,8 @@ void mlci_places_open(mlci_places *p, mlci_arena *arena, mlc_context *ctx, const
                       int32_t draft)
 {
     *p = (mlci_places){ .arena = arena, .ctx = ctx, .root = root, .draft = draft };
+    mlci_map_open(&p->by_name, ctx);
+    mlci_map_open(&p->by_place, ctx);
     mlci_map_open(&p->children, ctx);
     sr_collect(p, root, sr_nowhere);
 }
@@ -166,33 +214,26 @@ void mlci_places_close(mlci_places *p)
 {
     mlci_delete(p->ctx, p->names, p->cap, sizeof *p->names);
     mlci_delete(p->ctx, (void *)p->child, p->cap_child, sizeof *p->child);
+    mlci_delete(p->ctx, p->dynamic, p->cap_dynamic, sizeof *p->dynamic);
+    mlci_map_close(&p->by_name);
+    mlci_map_close(&p->by_place);
     mlci_map_close(&p->children);
 }
 
 static const mlci_place_name *sr_resource(const mlci_places *p, const mlci_json *at)
 {
-    for (; at != NULL; at = at->parent)
-        for (size_t i = 0; i < p->n; i++)
-            if (p->names[i].at == at && p->names[i].anchor == NULL)
-                return &p->names[i];
+    for (uint64_t h; at != NULL; at = at->parent) {
+        const uint32_t i = sr_place(p, at, &h);
+
+        if (i != UINT32_MAX)
+            return &p->names[i];
+    }
     return &p->names[0];
 }
 
 const mlci_json *mlci_places_resource(const mlci_places *p, const mlci_json *at)
 {
     return sr_resource(p, at)->at;
-}
-
-const mlci_json *mlci_places_dynamic(const mlci_places *p, const mlci_json *resource,
-                                     const char *anchor)
-{
-    const char *uri = sr_resource(p, resource)->uri;
-
-    for (size_t i = 0; i < p->n; i++)
-        if (p->names[i].dynamic && strcmp(p->names[i].uri, uri) == 0
-            && strcmp(p->names[i].anchor, anchor) == 0)
-            return p->names[i].at;
-    return NULL;
 }
 
 static int sr_hex(char c)
@@ -316,20 +357,15 @@ const mlci_json *mlci_places_find(mlci_places *p, const mlci_json *from, const c
     const size_t n = strcspn(ref, "#");
     const char *fragment = ref[n] == '#' ? ref + n + 1 : "";
     const char *uri = sr_join(p, sr_resource(p, from)->uri, ref, n);
+    const bool pointer = fragment[0] == 0 || fragment[0] == '/';
+    uint64_t h;
+    const uint32_t i = sr_find(p, uri, pointer ? NULL : fragment, &h);
 
     *anchor = NULL;
-    for (size_t i = 0; i < p->n; i++) {
-        const mlci_place_name *x = &p->names[i];
-
-        if (strcmp(x->uri, uri) != 0)
-            continue;
-        if (fragment[0] == 0 || fragment[0] == '/') {
-            if (x->anchor == NULL)
-                return sr_pointer(p, x->at, fragment);
-        } else if (x->anchor != NULL && strcmp(x->anchor, fragment) == 0) {
-            *anchor = x->dynamic ? x->anchor : NULL;
-            return x->at;
-        }
-    }
-    return NULL;
+    if (i == UINT32_MAX)
+        return NULL;
+    if (pointer)
+        return sr_pointer(p, p->names[i].at, fragment);
+    *anchor = p->names[i].resource != NULL ? p->names[i].anchor : NULL;
+    return p->names[i].at;
 }

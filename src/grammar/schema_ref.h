@@ -12,7 +12,7 @@
 typedef struct mlci_place_name {
     const mlci_json *at;
     const char *uri, *anchor;    /* absolute, without a fragment; NULL: none        */
-    bool        dynamic;
+    const mlci_json *resource;   /* of a dynamic anchor: the schema it lies in      */
 } mlci_place_name;
 
 typedef struct mlci_places {
@@ -21,6 +21,10 @@ typedef struct mlci_places {
     const mlci_json *root;
     mlci_place_name *names;
     size_t           n, cap;
+    uint32_t        *dynamic;    /* [n_dynamic] the names that are                  */
+    size_t           n_dynamic, cap_dynamic;
+    mlci_map         by_name;    /* hash of identifier and anchor: the first such   */
+    mlci_map         by_place;   /* hash of a schema: its identifier                */
     mlci_map         children;   /* of large objects that a pointer went through    */
     const mlci_json **child;     /* [n_child] by the map's number                   */
     size_t           n_child, cap_child;
@@ -36,8 +40,4 @@ const mlci_json *mlci_places_find(mlci_places *p, const mlci_json *from, const c
                                   const char **anchor);
 /* The schema with an identifier of its own that this one lies in. */
 const mlci_json *mlci_places_resource(const mlci_places *p, const mlci_json *at);
-/* A dynamic anchor of a resource. */
-const mlci_json *mlci_places_dynamic(const mlci_places *p, const mlci_json *resource,
-                                     const char *anchor);
-
 #endif
