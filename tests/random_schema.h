@@ -117,7 +117,8 @@ static void r_regex(mlci_buf *b, uint64_t *seed)
     const uint32_t n = 1 + t_below(seed, 3);
 
     for (uint32_t i = 0; i < n; i++) {
-        mlci_buf_text(b, R_PICK(seed, "a", "[ab]", "(a|bc)", "[^a]", "\\\\d", "(ab|\\\")", "."));
+        mlci_buf_text(b, R_PICK(seed, "a", "[ab]", "(a|bc)", "[^a]", "\\\\d", "(ab|\\\")", ".",
+                                "((?!ab).)", "(a|b(?=[^b]))", "(a|$)"));
         mlci_buf_text(b, R_PICK(seed, "", "", "*", "+", "?", "{2,3}"));
     }
 }

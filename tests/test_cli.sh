@@ -93,6 +93,8 @@ printf 'YQ== 0\nYg== 1\nYWI= 2\nMQ== 3\n' > "$tmp/ranks"      # a, b, ab, 1
 is "a text that fits" "$tmp/fits: fits" "$($mlc grammar $tiny --schema "$tmp/schema" --check "$tmp/fits")"
 has "a text that does not, and where" "does not fit at byte 8" \
     "$($mlc grammar $tiny --schema "$tmp/schema" --check "$tmp/not" || true)"
+is "several texts" "2 fit" "$($mlc grammar $tiny --check="$tmp/fits" "$tmp/not" "$tmp/fits" \
+    --schema "$tmp/schema" | grep -c ': fits$' | sed 's/$/ fit/')"
 is "tokens that may come" "      1  b
       3  1
 2 of 4 tokens" "$($mlc grammar "$tmp/ranks" --regex 'ab*1' --mask-after a)"

@@ -200,8 +200,9 @@ static void test_walks(const words *w)
         mlc_grammar_close(g);
     }
     T_CASE("regular expressions");
-    for (int i = 0; i < 4; i++) {
-        static const char *const patterns[] = { "^[a-c]+\"?$", "^(?!ab)[^1]*$", "a{2,5}", "^$" };
+    for (int i = 0; i < 5; i++) {
+        static const char *const patterns[] = { "^[a-c]+\"?$", "^(?!ab)[^1]*$", "a{2,5}", "^$",
+                                                "(?:(?!ab|1c).)+" };
         mlc_grammar *g = compile(w, patterns[i], MLC_GRAMMAR_REGEX);
 
         for (int k = 0; k < 5 && g != NULL; k++)

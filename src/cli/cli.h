@@ -14,6 +14,9 @@
 
 /* ---- options ------------------------------------------------------------------- */
 
+/* A file, and those that follow it on the command line up to the next option. */
+typedef struct cli_files { const char *first; char *const *more; int n_more; } cli_files;
+
 /* What the command line said; each command reads what it knows. */
 typedef struct cli_options {
     const char *model, *device, *tier, *kv, *without, *function, *sizes;
@@ -21,7 +24,8 @@ typedef struct cli_options {
     bool        json, no_special, no_parse, raw, help;
     const char *prompt, *system, *text_file, *json_file, *ids;
     const char *pass, *passes;
-    const char *schema, *regex, *ebnf, *lark, *tag, *any, *check, *mask_after;
+    const char *schema, *regex, *ebnf, *lark, *tag, *any, *mask_after;
+    cli_files   check;
     const char *bench;
     bool        explain_grammar, no_format, compact, spaced, in_order, plain, lax;
     int         ranks, rank;

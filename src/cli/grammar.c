@@ -129,15 +129,12 @@ static int gm_check_file(mlc_grammar *g, const char *path)
     return !ends;
 }
 
-static int gm_check(mlc_grammar *g, const char *list)
+static int gm_check(mlc_grammar *g, const cli_files *files)
 {
-    char path[1024];
-    int bad = 0;
+    int bad = gm_check_file(g, files->first);
 
-    for (const char *p = list; *p != 0; p += strcspn(p, ","), p += *p == ',') {
-        snprintf(path, sizeof path, "%.*s", (int)strcspn(p, ","), p);
-        bad |= gm_check_file(g, path);
-    }
+    for (int i = 0; i < files->n_more; i++)
+        bad |= gm_check_file(g, files->more[i]);
     return bad;
 }
 
@@ -230,7 +227,7 @@ static int gm_run(const cli_options *o, mlc_context *ctx, cli_tokens *t, mlc_voc
     if (st != MLC_OK)
         return cli_fail_status(&err);
     compiled = cli_seconds() - begin;
-    rc = o->check != NULL ? gm_check(*g, o->check)
+    rc = o->check.first != NULL ? gm_check(*g, &o->check)
        : o->mask_after != NULL ? gm_mask_after(*g, *v, t, o->mask_after) : 0;
     if (o->explain_grammar) {
         printf("compiled in %.3f ms; now %zu states, %zu bytes\n", 1e3 * compiled,

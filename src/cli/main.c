@@ -41,7 +41,7 @@ static const cli_command ma_commands[] = {
       "help verbose run sizes passes", cli_ir },
 };
 
-typedef enum ma_kind { MA_TEXT, MA_INT, MA_FLAG, MA_REQUEST } ma_kind;
+typedef enum ma_kind { MA_TEXT, MA_INT, MA_FLAG, MA_FILES, MA_REQUEST } ma_kind;
 
 typedef struct ma_option {
     const char *name;
@@ -91,7 +91,7 @@ static const ma_option ma_options[] = {
     OPT("lark", 0, MA_TEXT, lark, "FILE", "a grammar: start: ..."),
     OPT("tag", 0, MA_TEXT, tag, "FILE", "free text with structural tags (docs/GRAMMAR.md)"),
     OPT("any", 0, MA_TEXT, any, "FILE", "any of several: [{\"regex\": ...}, ...]"),
-    OPT("check", 0, MA_TEXT, check, "A,B", "do these files fit, and where not"),
+    OPT("check", 0, MA_FILES, check, "FILE...", "do these files fit, and where not"),
     OPT("mask-after", 0, MA_TEXT, mask_after, "TEXT", "the tokens that may come then"),
     OPT("explain", 0, MA_FLAG, explain_grammar, NULL, "time, states, memory, what was left out"),
     OPT("bench", 0, MA_TEXT, bench, "DIR", "figures over schemas with instances, as JSON"),
@@ -194,12 +194,18 @@ static int ma_store(const ma_option *o, const char *value, cli_options *opts)
             return cli_fail("--%s: \"%s\" is no number", o->name, value);
         *(int *)(void *)to = (int)v;
         return 0;
+    case MA_FILES:
+        *(cli_files *)(void *)to = (cli_files){ value, NULL, 0 };
+        return 0;
     case MA_REQUEST:
         why = cli_set_sampling(opts->sampling, o->name, value);
         return why != NULL ? cli_fail("--%s: %s", o->name, why) : 0;
     }
     return 0;
 }
+
+/* No option; "-" is stdin. */
+static bool ma_is_value(const char *arg) { return arg[0] != '-' || arg[1] == 0; }
 
 static int ma_parse(const cli_command *c, int argc, char **argv, cli_options *o)
 {
@@ -208,7 +214,7 @@ static int ma_parse(const cli_command *c, int argc, char **argv, cli_options *o)
         const char *value;
         int rc;
 
-        if (argv[i][0] != '-' || argv[i][1] == 0) {
+        if (ma_is_value(argv[i])) {
             if (o->model != NULL || c->arguments[0] == 0)
                 return cli_fail("mlc %s: \"%s\" is one argument too many", c->name,
                                 argv[i]);
@@ -227,6 +233,12 @@ static int ma_parse(const cli_command *c, int argc, char **argv, cli_options *o)
         rc = ma_store(opt, value, o);
         if (rc != 0)
             return rc;
+        if (opt->kind == MA_FILES) {
+            cli_files *files = (cli_files *)(void *)((char *)o + opt->offset);
+
+            for (files->more = argv + i + 1; i + 1 < argc && ma_is_value(argv[i + 1]); i++)
+                files->n_more++;
+        }
     }
     if (o->model == NULL && c->arguments[0] != 0 && !o->help)
         return cli_fail("mlc %s wants a model file: mlc %s %s", c->name, c->name,

@@ -279,7 +279,7 @@ uint32_t mlci_cfg_step(mlci_cfg *g, uint32_t state, uint8_t byte)
     const uint32_t *x = mlci_tuple_at(g->tuples, state, &n);
     cf_ways *w = cf_begin(g);
 
-    for (uint32_t i = 0; i < n && !w->failed && byte < MLCI_RX_BEGIN; i += CF_WORDS) {
+    for (uint32_t i = 0; i < n && !w->failed && byte < MLCI_RX_END; i += CF_WORDS) {
         const mlci_rx to = x[i + 1] == CF_DONE ? MLCI_RX_NONE : mlci_rx_step(g->rx, x[i], byte);
 
         if (to == MLCI_RX_NONE || mlci_rx_dead(g->rx, to, CF_BUDGET))
@@ -312,7 +312,7 @@ mlci_bytes mlci_cfg_bytes_of(const mlci_cfg *g, uint32_t state)
     for (uint32_t i = 0; i < n; i += CF_WORDS) {
         const mlci_rx_steps *s = x[i + 1] == CF_DONE ? NULL : mlci_rx_all_steps(g->rx, x[i]);
 
-        for (unsigned k = 0; s != NULL && k < MLCI_RX_BEGIN; k++)
+        for (unsigned k = 0; s != NULL && k < MLCI_RX_END; k++)
             if (s->next[s->class_of[k]] != MLCI_RX_NONE)
                 mlci_bytes_add(&b, (uint8_t)k, (uint8_t)k);
     }

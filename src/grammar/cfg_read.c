@@ -215,7 +215,7 @@ static gl_tree *gl_regex(gl_reader *r, const char *from, const char *to)
 {
     mlc_error err = { 0 };
     mlci_rx x;
-    mlc_status st = mlci_regex_read_whole(r->g->rx, from, (size_t)(to - from), &x, &err);
+    mlc_status st = mlci_regex_read_terminal(r->g->rx, from, (size_t)(to - from), &x, &err);
 
     return st == MLC_OK ? gl_terminal(r, x) : gl_fail(r, st, from, err.text);
 }

@@ -143,30 +143,14 @@ void mlci_grammar_unref(mlc_grammar *g)
     gr_vocab_unref(v);
 }
 
-/* The whole text: as a group between ^ and $ (its own, if it has both), or as it is where
- * it has them and what cannot stand in a group. */
 static mlc_status gr_regex(mlc_grammar *g, const char *text, size_t n, mlc_error *err)
 {
-    const bool anchored = n > 1 && text[0] == '^' && text[n - 1] == '$'
-                       && (n < 3 || text[n - 2] != '\\');
     mlci_rx_store *s = &g->s.rx;
-    mlci_buf b;
-    mlci_rx r, as_it_is;
-    mlc_status st = mlci_regex_read(s, text, n, &as_it_is, err);
+    mlci_rx r;
+    mlc_status st = mlci_regex_read(s, text, n, true, &r, err);
 
-    if (st != MLC_OK)                     /* with its place in the text that was given */
+    if (st != MLC_OK)
         return st;
-    mlci_buf_init(&b, g->v->ctx, n + 16);
-    mlci_buf_text(&b, "^(?:");
-    mlci_buf_put(&b, text + anchored, n - 2 * (size_t)anchored);
-    mlci_buf_text(&b, ")$");
-    st = b.failed ? mlci_nomem(err, "grammar") : mlci_regex_read(s, b.data, b.n, &r, err);
-    mlci_buf_reset(&b);
-    if (st == MLC_EUNSUPPORTED && anchored)
-        r = as_it_is;
-    else if (st != MLC_OK)
-        return st;
-    r = mlci_rx_begin(s, r);
     if (!mlci_rx_plain(s, r))             /* else it has nothing but characters in it */
         r = mlci_rx_and(s, r, g->s.text);
     return mlci_machine_open_text(&g->m, &g->s, r, err);

@@ -623,7 +623,7 @@ static mlci_state ma_step(mlci_machine *m, mlci_state s, uint8_t byte)
     case MA_MEMBER: return ma_member_step(m, s, byte);
     case MA_ARRAY:  return ma_array_step(m, s, byte);
     case MA_TEXT:
-        next = byte < MLCI_RX_BEGIN ? mlci_rx_step(&m->s->rx, f[1], byte) : MLCI_RX_NONE;
+        next = byte < MLCI_RX_END ? mlci_rx_step(&m->s->rx, f[1], byte) : MLCI_RX_NONE;
         return next != MLCI_RX_NONE && !mlci_rx_dead(&m->s->rx, next, MLCI_TEXT_BUDGET)
              ? MA_STATE(m, MA_TEXT, next, 0) : MLCI_DEAD;
     case MA_CFG:

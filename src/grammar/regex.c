@@ -2,15 +2,19 @@
  *
  * regex.c - regex.h, by recursive descent.
  *
- * A sequence is collected and put together from its end, since lookahead speaks of what
- * comes after it: outside of groups that is the rest of the text.
+ * A sequence is collected and put together from its end, since lookahead and $ speak of
+ * what comes after them, the rest of the text; and ^ of whether anything was before, so
+ * there are two languages of each end: at the beginning of the text and elsewhere.  A group
+ * with one of these inside is no language of its own: it is read again for each text that
+ * follows it.
  */
 #include "regex.h"
 #include "../base/utf8.h"
 
 #include <string.h>
 
-enum { RG_MAX_COUNTS = 10000, RG_MAX_DEPTH = 200, RG_MAX_RANGES = 4096, RG_LAST = 0x10ffff };
+enum { RG_MAX_COUNTS = 10000, RG_MAX_DEPTH = 200, RG_MAX_RANGES = 4096, RG_LAST = 0x10ffff,
+       RG_MAX_LOOPS = 8, RG_MAX_AGAIN = 1 << 18 };
 
 typedef struct rg_range { uint32_t first, last; } rg_range;
 
@@ -20,15 +24,33 @@ typedef struct rg_class {
     size_t    n, cap;
 } rg_class;
 
-/* One element of a sequence: a language, or a condition on what follows. */
-typedef struct rg_term { mlci_rx rx; bool ahead, negative; } rg_term;
+/* The texts from a place on, if it is the text's beginning and if not. */
+typedef struct rg_rest { mlci_rx first, later; } rg_rest;
+
+typedef enum rg_kind { RG_TEXT, RG_BEGIN, RG_END, RG_AHEAD, RG_NOT_AHEAD,
+                       RG_AGAIN    /* a group, min to max times, read when its rest is known */
+} rg_kind;
+
+/* One element of a sequence. */
+typedef struct rg_term {
+    rg_kind  kind;
+    mlci_rx  rx;                      /* TEXT */
+    rg_rest  ahead;
+    size_t   from, to;                /* AGAIN: the place of the group's inside    */
+    uint32_t min, max;
+} rg_term;
 
 typedef struct rg_parser {
     mlci_rx_store *s;
     const char    *text;
     size_t         n, at;
     uint32_t       depth;
-    bool           whole;         /* no ^ and $                                   */
+    bool           terminal;      /* no ^ and $, no lookahead                     */
+    uint32_t       alone;         /* groups around that are read without their rest */
+    bool           needed;        /* inside them: the rest matters                */
+    uint32_t       begins;        /* ^ read                                       */
+    uint32_t       loops;         /* repetitions with lookahead around            */
+    size_t         again;         /* bytes read again                             */
     mlc_status     status;
     mlc_error     *err;
 } rg_parser;
@@ -358,20 +380,43 @@ static mlci_rx rg_dot(rg_parser *p)
 
 /* ---- terms ---------------------------------------------------------------------------- */
 
-static mlci_rx rg_alternatives(rg_parser *p, bool outside);
+static rg_rest rg_alternatives(rg_parser *p, rg_rest rest);
 
-static mlci_rx rg_mark(rg_parser *p, uint8_t mark)
+static const rg_rest rg_empty = { MLCI_RX_EMPTY, MLCI_RX_EMPTY };
+static const rg_rest rg_any = { MLCI_RX_ALL, MLCI_RX_ALL };
+
+/* Behind "(": a group's inside, without what follows it. */
+static rg_term rg_inside(rg_parser *p)
 {
-    mlci_bytes b = { { 0, 0, 0, 0 } };
+    const bool needed = p->needed;
+    rg_term t = { .from = p->at, .min = 1, .max = 1 };
 
-    mlci_bytes_add(&b, mark, mark);
-    return mlci_rx_bytes(p->s, &b);
+    p->needed = false;
+    p->alone++;
+    t.rx = rg_alternatives(p, rg_empty).later;
+    p->alone--;
+    t.kind = p->needed ? RG_AGAIN : RG_TEXT;
+    t.to = p->at;
+    p->needed |= needed;
+    return t;
+}
+
+/* A condition on the rest, or on what was before. */
+static rg_term rg_condition(rg_parser *p, rg_kind kind)
+{
+    if (p->terminal)
+        (void)rg_fail(p, MLC_EUNSUPPORTED, kind == RG_BEGIN || kind == RG_END
+                      ? "^ and $ are unsupported here" : "lookahead is unsupported here");
+    p->needed |= p->alone > 0;
+    p->begins += kind == RG_BEGIN;
+    return (rg_term){ .kind = kind };
 }
 
 /* Behind "(": what kind, and its inside. */
-static rg_term rg_group(rg_parser *p, bool outside)
+static rg_term rg_group(rg_parser *p)
 {
-    rg_term t = { MLCI_RX_NONE, false, false };
+    const bool ahead = rg_is(p, "?=") || rg_is(p, "?!");
+    rg_term t = { .rx = MLCI_RX_NONE };
 
     if (++p->depth > RG_MAX_DEPTH) {
         (void)rg_fail(p, MLC_EUNSUPPORTED, "groups more than 200 deep");
@@ -379,12 +424,9 @@ static rg_term rg_group(rg_parser *p, bool outside)
     }
     if (rg_is(p, "?<=") || rg_is(p, "?<!"))
         (void)rg_fail(p, MLC_EUNSUPPORTED, "lookbehind is unsupported");
-    else if (rg_is(p, "?=") || rg_is(p, "?!")) {
-        t.ahead = true;
-        t.negative = rg_is(p, "?!");
+    else if (ahead) {
+        t = rg_condition(p, rg_is(p, "?=") ? RG_AHEAD : RG_NOT_AHEAD);
         p->at += 2;
-        if (!outside)
-            (void)rg_fail(p, MLC_EUNSUPPORTED, "lookahead inside a group is unsupported");
     } else if (rg_take(p, "?<")) {
         while (p->at < p->n && p->text[p->at] != '>')
             p->at++;
@@ -393,12 +435,106 @@ static rg_term rg_group(rg_parser *p, bool outside)
     } else if (rg_is(p, "?") && !rg_take(p, "?:")) {
         (void)rg_fail(p, MLC_EFORMAT, "an unknown kind of group");
     }
-    if (p->status == MLC_OK)
-        t.rx = rg_alternatives(p, false);
+    if (p->status == MLC_OK && ahead)
+        t.ahead = rg_alternatives(p, rg_any);
+    else if (p->status == MLC_OK)
+        t = rg_inside(p);
     if (p->status == MLC_OK && !rg_take(p, ")"))
         (void)rg_fail(p, MLC_EFORMAT, "a group that does not end");
     p->depth--;
     return t;
+}
+
+/* The inside of a group once more, now that its rest is known. */
+static rg_rest rg_once_more(rg_parser *p, const rg_term *t, rg_rest rest)
+{
+    const size_t at = p->at;
+    rg_rest r = { MLCI_RX_NONE, MLCI_RX_NONE };
+
+    p->again += t->to - t->from + 1;
+    if (p->again > RG_MAX_AGAIN)
+        (void)rg_fail(p, MLC_EUNSUPPORTED, "conditions in groups that are repeated too often");
+    if (p->status != MLC_OK)
+        return r;
+    p->at = t->from;
+    r = rg_alternatives(p, rest);
+    p->at = p->status == MLC_OK ? at : p->at;
+    return r;
+}
+
+static rg_rest rg_or(rg_parser *p, rg_rest a, rg_rest b)
+{
+    const mlci_rx first = mlci_rx_or(p->s, a.first, b.first);
+
+    return (rg_rest){ first, a.first == a.later && b.first == b.later
+                             ? first : mlci_rx_or(p->s, a.later, b.later) };
+}
+
+/* Any number of times.  One that takes no text adds nothing to the rest, so what is at the
+ * beginning of the text either goes on elsewhere or is over. */
+static rg_rest rg_loop(rg_parser *p, const rg_term *t, rg_rest rest)
+{
+    const char *inside = p->text + t->from;
+    const uint64_t name[2] = { mlci_hash(inside, t->to - t->from, 0),
+                               mlci_hash(inside, t->to - t->from, 1) };
+    const uint32_t begins = p->begins;
+    const mlci_rx loop = mlci_rx_loop(p->s, rest.later, name);
+    rg_rest r = { MLCI_RX_NONE, loop };
+
+    if (++p->loops > RG_MAX_LOOPS)
+        (void)rg_fail(p, MLC_EUNSUPPORTED, "conditions in more than 8 repetitions");
+    r = rg_once_more(p, t, r);
+    p->loops--;
+    if (p->status == MLC_OK)
+        mlci_rx_loop_is(p->s, loop, r.later);
+    return (rg_rest){ rest.first == rest.later && p->begins == begins
+                      ? loop : mlci_rx_or(p->s, rest.first, r.first), loop };
+}
+
+/* The group as often as it says, from its end. */
+static rg_rest rg_apply(rg_parser *p, const rg_term *t, rg_rest rest)
+{
+    rg_rest r = t->max == MLCI_RX_MANY ? rg_loop(p, t, rest) : rest;
+
+    for (uint32_t i = t->min; i < t->max && t->max != MLCI_RX_MANY && p->status == MLC_OK; i++)
+        r = rg_or(p, rest, rg_once_more(p, t, r));
+    for (uint32_t i = 0; i < t->min && p->status == MLC_OK; i++)
+        r = rg_once_more(p, t, r);
+    return r;
+}
+
+/* A text of a, and then the rest: after the empty text the place is the same. */
+static rg_rest rg_then(rg_parser *p, mlci_rx a, rg_rest rest)
+{
+    const mlci_rx later = mlci_rx_cat(p->s, a, rest.later);
+    mlci_rx some;
+
+    if (rest.first == rest.later || !mlci_rx_nullable(p->s, a))
+        return (rg_rest){ later, later };
+    some = mlci_rx_and(p->s, a, mlci_rx_not(p->s, MLCI_RX_EMPTY));
+    some = mlci_rx_cat(p->s, some, rest.later);
+    return (rg_rest){ mlci_rx_or(p->s, some, rest.first), later };
+}
+
+static rg_rest rg_ahead(rg_parser *p, const rg_term *t, rg_rest rest)
+{
+    const bool not = t->kind == RG_NOT_AHEAD;
+    const mlci_rx a = not ? mlci_rx_not(p->s, t->ahead.first) : t->ahead.first;
+    const mlci_rx b = not ? mlci_rx_not(p->s, t->ahead.later) : t->ahead.later;
+
+    return (rg_rest){ mlci_rx_and(p->s, a, rest.first), mlci_rx_and(p->s, b, rest.later) };
+}
+
+static rg_rest rg_put(rg_parser *p, const rg_term *t, rg_rest rest)
+{
+    switch (t->kind) {
+    case RG_TEXT:  return rg_then(p, t->rx, rest);
+    case RG_BEGIN: return (rg_rest){ rest.first, MLCI_RX_NONE };
+    case RG_END:
+        return (rg_rest){ mlci_rx_end(p->s, rest.first), mlci_rx_end(p->s, rest.later) };
+    case RG_AGAIN: return rg_apply(p, t, rest);
+    default:       return rg_ahead(p, t, rest);
+    }
 }
 
 static mlci_rx rg_backslash(rg_parser *p)
@@ -451,7 +587,7 @@ static bool rg_counts(rg_parser *p, uint32_t *min, uint32_t *max)
     return false;
 }
 
-static mlci_rx rg_quantified(rg_parser *p, mlci_rx r)
+static void rg_quantified(rg_parser *p, rg_term *t)
 {
     uint32_t min = 1, max = 1, inside;
 
@@ -462,36 +598,36 @@ static mlci_rx rg_quantified(rg_parser *p, mlci_rx r)
     else if (rg_take(p, "?"))
         min = 0;
     else if (!rg_is(p, "{") || !rg_counts(p, &min, &max))
-        return r;
+        return;
     (void)rg_take(p, "?");
     if (max < min)
         (void)rg_fail(p, MLC_EFORMAT, "a repetition of at least more than at most");
     if (rg_is(p, "*") || rg_is(p, "+") || rg_is(p, "?"))
         (void)rg_fail(p, MLC_EFORMAT, "a repetition of a repetition");
     if (p->status != MLC_OK)
-        return MLCI_RX_NONE;
-    inside = mlci_rx_counts(p->s, r);
-    r = mlci_rx_repeat(p->s, r, min, max);
+        return;
+    t->min = min, t->max = max;
+    if (t->kind == RG_AGAIN)
+        return;
+    inside = mlci_rx_counts(p->s, t->rx);
+    t->rx = mlci_rx_repeat(p->s, t->rx, min, max);
     /* what counts can make of each other are as many states */
-    if (inside > 1 && mlci_rx_counts(p->s, r) > RG_MAX_COUNTS)
+    if (inside > 1 && mlci_rx_counts(p->s, t->rx) > RG_MAX_COUNTS)
         (void)rg_fail(p, MLC_EUNSUPPORTED, "repetitions in repetitions, over 10000 in all");
-    return r;
 }
 
-static rg_term rg_one(rg_parser *p, bool outside)
+static rg_term rg_one(rg_parser *p)
 {
-    rg_term t = { MLCI_RX_NONE, false, false };
+    rg_term t = { .rx = MLCI_RX_NONE };
 
-    if (p->whole && (rg_is(p, "^") || rg_is(p, "$")))
-        (void)rg_fail(p, MLC_EUNSUPPORTED, "^ and $ are unsupported here");
-    else if (rg_take(p, "^"))
-        t.rx = rg_mark(p, MLCI_RX_BEGIN);
+    if (rg_take(p, "^"))
+        t = rg_condition(p, RG_BEGIN);
     else if (rg_take(p, "$"))
-        t.rx = rg_mark(p, MLCI_RX_END);
+        t = rg_condition(p, RG_END);
     else if (rg_is(p, "*") || rg_is(p, "+") || rg_is(p, "?"))
         (void)rg_fail(p, MLC_EFORMAT, "nothing to repeat");
     else if (rg_take(p, "("))
-        t = rg_group(p, outside);
+        t = rg_group(p);
     else if (rg_take(p, "["))
         t.rx = rg_brackets(p);
     else if (rg_take(p, "."))
@@ -503,17 +639,15 @@ static rg_term rg_one(rg_parser *p, bool outside)
 
         t.rx = p->status == MLC_OK ? mlci_rx_range(p->s, cp, cp) : MLCI_RX_NONE;
     }
-    if (!t.ahead)
-        t.rx = rg_quantified(p, t.rx);
+    if (t.kind == RG_TEXT || t.kind == RG_AGAIN)
+        rg_quantified(p, &t);
     return t;
 }
 
-/* Outside of groups what follows the sequence is the rest of the text. */
-static mlci_rx rg_sequence(rg_parser *p, bool outside)
+static rg_rest rg_sequence(rg_parser *p, rg_rest rest)
 {
     rg_term *terms = NULL;
     size_t n = 0, cap = 0;
-    mlci_rx r = outside ? MLCI_RX_ALL : MLCI_RX_EMPTY;
 
     while (p->status == MLC_OK && p->at < p->n && !rg_is(p, "|") && !rg_is(p, ")")) {
         void *items = terms;
@@ -523,65 +657,91 @@ static mlci_rx rg_sequence(rg_parser *p, bool outside)
             break;
         }
         terms = items;
-        terms[n++] = rg_one(p, outside);
+        terms[n++] = rg_one(p);
     }
-    while (n-- > 0 && p->status == MLC_OK) {
-        mlci_rx ahead = terms[n].ahead ? mlci_rx_cat(p->s, terms[n].rx, MLCI_RX_ALL) : 0;
-
-        r = !terms[n].ahead ? mlci_rx_cat(p->s, terms[n].rx, r)
-          : mlci_rx_and(p->s, terms[n].negative ? mlci_rx_not(p->s, ahead) : ahead, r);
-    }
+    while (n-- > 0 && p->status == MLC_OK && !(p->alone > 0 && p->needed))
+        rest = rg_put(p, &terms[n], rest);
     mlci_delete(p->s->arena.ctx, terms, cap, sizeof *terms);
-    return r;
+    return rest;
 }
 
-static mlci_rx rg_alternatives(rg_parser *p, bool outside)
+static rg_rest rg_alternatives(rg_parser *p, rg_rest rest)
 {
-    mlci_rx *items = NULL, r = MLCI_RX_NONE;
-    size_t n = 0, cap = 0;
+    rg_rest r = { MLCI_RX_NONE, MLCI_RX_NONE }, one;
+    mlci_rx *items[2] = { NULL, NULL };          /* at the beginning, elsewhere */
+    size_t n = 0, cap[2] = { 0, 0 };
+    bool same = true;
 
     do {
-        void *more = items;
+        for (int k = 0; k < 2; k++) {
+            void *more = items[k];
 
-        if (!mlci_grow(p->s->arena.ctx, &more, &cap, n + 1, sizeof *items)) {
-            (void)rg_fail(p, MLC_ENOMEM, "out of memory");
-            break;
+            if (mlci_grow(p->s->arena.ctx, &more, &cap[k], n + 1, sizeof *items[k]))
+                items[k] = more;
+            else
+                (void)rg_fail(p, MLC_ENOMEM, "out of memory");
         }
-        items = more;
-        items[n++] = rg_sequence(p, outside);
+        if (p->status != MLC_OK)
+            break;
+        one = rg_sequence(p, rest);
+        items[0][n] = one.first;
+        items[1][n++] = one.later;
+        same &= one.first == one.later;
     } while (p->status == MLC_OK && rg_take(p, "|"));
-    if (p->status == MLC_OK)
-        r = mlci_rx_or_all(p->s, items, n);
-    mlci_delete(p->s->arena.ctx, items, cap, sizeof *items);
+    if (p->status == MLC_OK) {
+        r.later = mlci_rx_or_all(p->s, items[1], n);
+        r.first = same ? r.later : mlci_rx_or_all(p->s, items[0], n);
+    }
+    for (int k = 0; k < 2; k++)
+        mlci_delete(p->s->arena.ctx, items[k], cap[k], sizeof *items[k]);
     return r;
 }
 
-mlc_status mlci_regex_read(mlci_rx_store *s, const char *text, size_t n, mlci_rx *out,
+/* ---- reading -------------------------------------------------------------------------- */
+
+static mlc_status rg_read(rg_parser *p, rg_rest rest, rg_rest *out)
+{
+    *out = rg_alternatives(p, rest);
+    if (p->status == MLC_OK && p->at < p->n)
+        (void)rg_fail(p, MLC_EFORMAT, "a closing parenthesis without a group");
+    if (p->status == MLC_OK && p->s->status != MLC_OK)
+        (void)rg_fail(p, MLC_ENOMEM, "the expression is too large");
+    return p->status;
+}
+
+mlc_status mlci_regex_read(mlci_rx_store *s, const char *text, size_t n, bool all, mlci_rx *out,
                            mlc_error *err)
 {
     rg_parser p = { .s = s, .text = text, .n = n, .status = MLC_OK, .err = err };
-    mlci_rx r = rg_alternatives(&p, true);
+    const mlci_rx end = mlci_rx_text(s, "\xff", 1);
+    const rg_rest whole = { end, end };
+    mlci_bytes bytes = { { 0, 0, 0, 0 } };
+    rg_rest r;
+    mlci_rx some;
 
     *out = MLCI_RX_NONE;
-    if (p.status == MLC_OK && p.at < n)
-        (void)rg_fail(&p, MLC_EFORMAT, "a closing parenthesis without a group");
-    /* Found anywhere: behind whatever, the mark of the beginning included. */
-    r = p.status == MLC_OK ? mlci_rx_cat(s, MLCI_RX_ALL, r) : r;
-    if (p.status == MLC_OK && s->status != MLC_OK)
+    if (rg_read(&p, all ? whole : rg_any, &r) != MLC_OK)
+        return p.status;
+    *out = r.first;
+    if (all || r.first == MLCI_RX_ALL)
+        return MLC_OK;
+    /* found anywhere */
+    mlci_bytes_add(&bytes, 0, MLCI_RX_END - 1);
+    some = mlci_rx_repeat(s, mlci_rx_bytes(s, &bytes), r.first == r.later ? 0 : 1, MLCI_RX_MANY);
+    some = mlci_rx_cat(s, some, r.later);
+    *out = r.first == r.later ? some : mlci_rx_or(s, r.first, some);
+    if (s->status != MLC_OK)
         (void)rg_fail(&p, MLC_ENOMEM, "the expression is too large");
-    *out = r;
     return p.status;
 }
 
-mlc_status mlci_regex_read_whole(mlci_rx_store *s, const char *text, size_t n, mlci_rx *out,
-                                 mlc_error *err)
+mlc_status mlci_regex_read_terminal(mlci_rx_store *s, const char *text, size_t n, mlci_rx *out,
+                                    mlc_error *err)
 {
-    rg_parser p = { .s = s, .text = text, .n = n, .status = MLC_OK, .err = err, .whole = true };
+    rg_parser p = { .s = s, .text = text, .n = n, .status = MLC_OK, .err = err, .terminal = true };
+    rg_rest r;
+    mlc_status st = rg_read(&p, rg_empty, &r);
 
-    *out = rg_alternatives(&p, false);
-    if (p.status == MLC_OK && p.at < n)
-        (void)rg_fail(&p, MLC_EFORMAT, "a closing parenthesis without a group");
-    if (p.status == MLC_OK && s->status != MLC_OK)
-        (void)rg_fail(&p, MLC_ENOMEM, "the expression is too large");
-    return p.status;
+    *out = st == MLC_OK ? r.first : MLCI_RX_NONE;
+    return st;
 }

@@ -7,7 +7,6 @@
  * node (`depth`), so that hostile expressions end with a limit and not with the stack.
  */
 #include "rx_node.h"
-#include "../base/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -184,7 +183,6 @@ mlci_rx mlci_rx_bytes(mlci_rx_store *s, const mlci_bytes *set)
     if (memcmp(set, &none, sizeof none) == 0)
         return MLCI_RX_NONE;
     n.ends = mlci_bytes_has(set, MLCI_RX_END);
-    n.mark = n.ends || mlci_bytes_has(set, MLCI_RX_BEGIN);
     while (n.a < s->n_sets && memcmp(&s->sets[n.a], set, sizeof *set) != 0)
         n.a++;
     if (n.a == s->n_sets) {
@@ -196,30 +194,9 @@ mlci_rx mlci_rx_bytes(mlci_rx_store *s, const mlci_bytes *set)
     return rx_intern(s, &n);
 }
 
-static mlci_rx rx_byte(mlci_rx_store *s, uint8_t first, uint8_t last)
-{
-    mlci_bytes b = { { 0, 0, 0, 0 } };
-
-    mlci_bytes_add(&b, first, last);
-    return mlci_rx_bytes(s, &b);
-}
-
-mlci_rx mlci_rx_text(mlci_rx_store *s, const char *text, size_t n)
-{
-    mlci_rx r = MLCI_RX_EMPTY;
-
-    while (n-- > 0)
-        r = mlci_rx_cat(s, rx_byte(s, (uint8_t)text[n], (uint8_t)text[n]), r);
-    return r;
-}
-
 static mlci_rx rx_derive(mlci_rx_store *s, mlci_rx a, uint8_t byte);
 static mlci_rx rx_derive_list(mlci_rx_store *s, rx_kind kind, mlci_rx a, uint8_t byte);
-
-static bool rx_is_end(const mlci_rx_store *s, mlci_rx a)
-{
-    return rx_at(s, a)->mark && rx_at(s, a)->ends;
-}
+static mlci_rx rx_derive_loop(mlci_rx_store *s, mlci_rx a, uint8_t byte);
 
 mlci_rx mlci_rx_cat(mlci_rx_store *s, mlci_rx a, mlci_rx b)
 {
@@ -233,9 +210,6 @@ mlci_rx mlci_rx_cat(mlci_rx_store *s, mlci_rx a, mlci_rx b)
         return a == MLCI_RX_EMPTY ? b : a;
     if (a == MLCI_RX_ALL && b == MLCI_RX_ALL)
         return a;
-    if (rx_is_end(s, a))                    /* nothing follows the end but itself */
-        return rx_at(s, b)->nullable || rx_at(s, rx_derive(s, b, MLCI_RX_END))->nullable
-             ? a : MLCI_RX_NONE;
     /* Down a's own list, which was built the same way. */
     if (rx_at(s, a)->kind == RX_CAT) {
         mlci_rx head = rx_at(s, a)->a, rest = mlci_rx_cat(s, rx_at(s, a)->b, b);
@@ -312,7 +286,7 @@ static mlci_rx rx_join_sets(mlci_rx_store *s, rx_kind kind, mlci_rx *items, uint
     for (uint32_t i = 0; i < *n; i++) {
         const struct rx_node *x = rx_at(s, items[i]);
 
-        if (x->kind != RX_SET || (x->mark && kind == RX_OR)) {   /* marks stay apart */
+        if (x->kind != RX_SET || (x->ends && kind == RX_OR)) {   /* the mark stays apart */
             items[kept++] = items[i];
             continue;
         }
@@ -445,62 +419,6 @@ mlci_rx mlci_rx_repeat(mlci_rx_store *s, mlci_rx a, uint32_t min, uint32_t max)
     return rx_intern(s, &n);
 }
 
-/* ---- characters ----------------------------------------------------------------------- */
-
-static bool rx_filled(const uint8_t *p, int n, uint8_t with)
-{
-    while (n > 0 && p[n - 1] == with)
-        n--;
-    return n == 0;
-}
-
-/* Sequences of n bytes from a to b; all but the first are 80 to bf. */
-static mlci_rx rx_span(mlci_rx_store *s, const uint8_t *a, const uint8_t *b, int n)
-{
-    static const uint8_t low[3] = { 0x80, 0x80, 0x80 }, high[3] = { 0xbf, 0xbf, 0xbf };
-    unsigned first = a[0], last = b[0];
-    mlci_rx r = MLCI_RX_NONE;
-
-    if (n == 1)
-        return rx_byte(s, a[0], b[0]);
-    if (first == last)
-        return mlci_rx_cat(s, rx_byte(s, a[0], a[0]), rx_span(s, a + 1, b + 1, n - 1));
-    if (!rx_filled(a + 1, n - 1, 0x80)) {
-        r = mlci_rx_cat(s, rx_byte(s, a[0], a[0]), rx_span(s, a + 1, high, n - 1));
-        first++;
-    }
-    if (!rx_filled(b + 1, n - 1, 0xbf)) {
-        r = mlci_rx_or(s, r, mlci_rx_cat(s, rx_byte(s, b[0], b[0]),
-                                         rx_span(s, low, b + 1, n - 1)));
-        last--;
-    }
-    if (first <= last)
-        r = mlci_rx_or(s, r, mlci_rx_cat(s, rx_byte(s, (uint8_t)first, (uint8_t)last),
-                                         rx_span(s, low, high, n - 1)));
-    return r;
-}
-
-mlci_rx mlci_rx_range(mlci_rx_store *s, uint32_t first, uint32_t last)
-{
-    /* Ends of what has one, two, three bytes, with the gap of surrogates. */
-    static const uint32_t parts[][2] = { { 0, 0x7f }, { 0x80, 0x7ff }, { 0x800, 0xd7ff },
-                                         { 0xe000, 0xffff }, { 0x10000, 0x10ffff } };
-    mlci_rx r = MLCI_RX_NONE;
-
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        uint32_t from = first > parts[i][0] ? first : parts[i][0];
-        uint32_t to = last < parts[i][1] ? last : parts[i][1];
-        char a[4], b[4];
-
-        if (from > to)
-            continue;
-        (void)mlci_utf8_write((int32_t)from, a);
-        r = mlci_rx_or(s, r, rx_span(s, (const uint8_t *)a, (const uint8_t *)b,
-                                     (int)mlci_utf8_write((int32_t)to, b)));
-    }
-    return r;
-}
-
 /* ---- steps ---------------------------------------------------------------------------- */
 
 bool mlci_rx_nullable(const mlci_rx_store *s, mlci_rx a) { return rx_at(s, a)->nullable; }
@@ -517,6 +435,7 @@ static mlci_rx rx_derive(mlci_rx_store *s, mlci_rx a, uint8_t byte)
     case RX_ALL:  return MLCI_RX_ALL;
     case RX_SET:  return mlci_bytes_has(&s->sets[n.a], byte) ? MLCI_RX_EMPTY : MLCI_RX_NONE;
     case RX_NOT:  return mlci_rx_not(s, rx_derive(s, n.a, byte));
+    case RX_LOOP: return rx_derive_loop(s, a, byte);
     case RX_CAT:
         r = mlci_rx_cat(s, rx_derive(s, n.a, byte), n.b);
         return rx_at(s, n.a)->nullable ? mlci_rx_or(s, r, rx_derive(s, n.b, byte)) : r;
@@ -527,6 +446,19 @@ static mlci_rx rx_derive(mlci_rx_store *s, mlci_rx a, uint8_t byte)
     default: break;
     }
     return rx_derive_list(s, (rx_kind)n.kind, a, byte);
+}
+
+/* Again at once, without a byte in between, it gives nothing new. */
+static mlci_rx rx_derive_loop(mlci_rx_store *s, mlci_rx a, uint8_t byte)
+{
+    mlci_rx r;
+
+    if (rx_at(s, a)->busy)
+        return MLCI_RX_NONE;
+    s->nodes[a].busy = true;
+    r = rx_derive(s, rx_at(s, a)->a, byte);
+    s->nodes[a].busy = false;
+    return r;
 }
 
 /* Members that cannot come are left out before lists are made of the others. */
@@ -676,74 +608,81 @@ mlci_rx mlci_rx_step(mlci_rx_store *s, mlci_rx a, uint8_t byte)
     return steps != NULL ? steps->next[steps->class_of[byte]] : MLCI_RX_NONE;
 }
 
-/* ---- the beginning -------------------------------------------------------------------- */
+/* ---- loops ---------------------------------------------------------------------------- */
 
-typedef struct rx_cut { mlci_rx *done; uint32_t n; } rx_cut;   /* by node, UINT32_MAX: not yet */
+/* Of a loop beyond that of what follows it, as long as it is not told; and at most. */
+enum { RX_LOOP_DEPTH = 20, RX_LOOP_MAX_DEPTH = 400 };
 
-static mlci_rx rx_without(mlci_rx_store *s, rx_cut *c, mlci_rx a);
-
-/* A list to the right, put together again from its end. */
-static mlci_rx rx_without_list(mlci_rx_store *s, rx_cut *c, mlci_rx a)
+mlci_rx mlci_rx_loop(mlci_rx_store *s, mlci_rx k, const uint64_t name[2])
 {
-    const rx_kind kind = (rx_kind)rx_at(s, a)->kind;
-    const uint32_t n = rx_count(s, kind, a);
-    mlci_rx *items = mlci_new(s->arena.ctx, n, sizeof *items), r;
-    bool same = true;
+    const struct rx_node *x = rx_at(s, k);
+    const struct rx_node n = { .kind = RX_LOOP, .a = k, .b = k, .min = s->n_nodes,
+                               .nullable = x->nullable, .ends = x->ends,
+                               .depth = (uint16_t)(x->depth + RX_LOOP_DEPTH) };
+    mlci_rx r = rx_intern(s, &n);
 
-    if (items == NULL)
-        return rx_fail(s);
-    rx_gather(s, kind, a, items);
-    for (uint32_t i = 0; i < n; i++) {
-        r = rx_without(s, c, items[i]);
-        same &= r == items[i];
-        items[i] = r;
-    }
-    r = same ? a : kind == RX_OR ? mlci_rx_or_all(s, items, n) : items[n - 1];
-    for (uint32_t i = n - 1; i-- > 0 && !same && kind != RX_OR;)
-        r = kind == RX_CAT ? mlci_rx_cat(s, items[i], r) : rx_combine(s, kind, items[i], r);
-    mlci_delete(s->arena.ctx, items, n, sizeof *items);
+    for (int i = 0; i < 2 && s->status == MLC_OK; i++)
+        s->nodes[r].content[i] = mlci_mix(name[i] + mlci_mix(rx_at(s, k)->content[i]));
     return r;
 }
 
-static mlci_rx rx_without(mlci_rx_store *s, rx_cut *c, mlci_rx a)
+/* The classes of all sets that lie in a, whether a first step meets them or not. */
+static uint32_t rx_classes_inside(mlci_rx_store *s, mlci_rx a)
 {
-    const struct rx_node n = *rx_at(s, a);
-    mlci_rx r = a;
+    const uint32_t n = s->n_nodes;
+    mlci_rx *list = mlci_new(s->arena.ctx, n, sizeof *list);
+    bool *seen = mlci_new(s->arena.ctx, n, sizeof *seen);
+    uint32_t count = 0, r = 0;
 
-    if (a < c->n && c->done[a] != UINT32_MAX)
-        return c->done[a];
-    switch ((rx_kind)n.kind) {
-    case RX_SET:
-        r = n.mark && !rx_is_end(s, a) ? MLCI_RX_NONE : a;
-        break;
-    case RX_CAT: case RX_OR: case RX_AND:
-        r = rx_without_list(s, c, a);
-        break;
-    case RX_NOT:
-        r = mlci_rx_not(s, rx_without(s, c, n.a));
-        break;
-    case RX_REPEAT:
-        r = mlci_rx_repeat(s, rx_without(s, c, n.a), n.min, n.max);
-        break;
-    default: break;
+    if (list == NULL || seen == NULL)
+        (void)rx_fail(s);
+    else
+        list[count++] = a;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct rx_node x = *rx_at(s, list[i]);
+        const mlci_rx parts[2] = { x.kind >= RX_CAT ? x.a : 0, x.kind >= RX_CAT ? x.b : 0 };
+
+        if (x.kind == RX_SET)
+            r = rx_map_join(s, r, rx_classes(s, list[i]));
+        for (int k = 0; k < 2; k++)
+            if (!seen[parts[k]]) {
+                seen[parts[k]] = true;
+                list[count++] = parts[k];
+            }
     }
-    if (a < c->n)
-        c->done[a] = r;
+    mlci_delete(s->arena.ctx, list, n, sizeof *list);
+    mlci_delete(s->arena.ctx, seen, n, sizeof *seen);
     return r;
 }
 
-mlci_rx mlci_rx_begin(mlci_rx_store *s, mlci_rx a)
+/*
+ * What was made of the loop meanwhile knew less of it.  Loops inside it lead to all of its
+ * classes, as it leads to theirs.
+ */
+void mlci_rx_loop_is(mlci_rx_store *s, mlci_rx loop, mlci_rx body)
 {
-    mlci_rx r = mlci_rx_step(s, a, MLCI_RX_BEGIN);
-    rx_cut c = { NULL, s->n_nodes };
+    const mlci_rx all = s->status == MLC_OK ? mlci_rx_or(s, rx_at(s, loop)->b, body) : 0;
+    uint32_t classes;
 
-    c.done = s->status == MLC_OK ? mlci_new(s->arena.ctx, c.n, sizeof *c.done) : NULL;
-    if (c.done == NULL)
-        return rx_fail(s);
-    memset(c.done, 0xff, c.n * sizeof *c.done);
-    r = rx_without(s, &c, r);
-    mlci_delete(s->arena.ctx, c.done, c.n, sizeof *c.done);
-    return s->status == MLC_OK ? r : MLCI_RX_NONE;
+    if (s->status != MLC_OK
+        || rx_at(s, all)->depth > rx_at(s, loop)->depth + RX_LOOP_MAX_DEPTH) {
+        (void)rx_fail(s);
+        return;
+    }
+    s->nodes[loop].a = all;
+    s->nodes[loop].depth = (uint16_t)(rx_at(s, all)->depth + 1);
+    classes = rx_classes_inside(s, all);
+    for (mlci_rx i = loop; i < s->n_nodes; i++)
+        s->nodes[i].map = rx_at(s, i)->kind == RX_LOOP ? classes + 1 : 0;
+}
+
+/* ---- the end -------------------------------------------------------------------------- */
+
+mlci_rx mlci_rx_end(mlci_rx_store *s, mlci_rx a)
+{
+    const mlci_rx r = rx_derive(s, a, MLCI_RX_END);
+
+    return rx_at(s, r)->nullable ? mlci_rx_text(s, "\xff", 1) : MLCI_RX_NONE;
 }
 
 bool mlci_rx_may_end(mlci_rx_store *s, mlci_rx state)

@@ -8,8 +8,7 @@
  * automaton that is built as texts are read.  A repetition keeps its counts: a{1000000}
  * is one node, and its states are as many as a text visits.
  *
- * Bytes 0xfe and 0xff, which UTF-8 does not use, stand for the beginning and the end of
- * a text, so that ^ and $ are letters like others; nothing follows the end.
+ * Byte 0xff, which UTF-8 does not use, stands for the end of a text; nothing follows it.
  *
  * Everything lies in the store's arena.  Not thread-safe.
  */
@@ -24,7 +23,7 @@ enum {
     MLCI_RX_NONE,            /* no text at all                                  */
     MLCI_RX_EMPTY,           /* the empty text                                  */
     MLCI_RX_ALL,             /* every text                                      */
-    MLCI_RX_BEGIN = 0xfe, MLCI_RX_END = 0xff
+    MLCI_RX_END = 0xff
 };
 
 #define MLCI_RX_MANY UINT32_MAX      /* no upper bound of a repetition           */
@@ -63,17 +62,23 @@ mlci_rx mlci_rx_not(mlci_rx_store *s, mlci_rx a);
 /* min to max times a. */
 mlci_rx mlci_rx_repeat(mlci_rx_store *s, mlci_rx a, uint32_t min, uint32_t max);
 
+/*
+ * A repetition of what depends on what follows it: X = k | body(X), the smallest.  First X,
+ * then what it is: body was made of X as what follows, and has it nowhere in a complement
+ * or a repetition.  Until then no step may be taken.  name: of what the body was made of.
+ */
+mlci_rx mlci_rx_loop(mlci_rx_store *s, mlci_rx k, const uint64_t name[2]);
+void    mlci_rx_loop_is(mlci_rx_store *s, mlci_rx loop, mlci_rx body);
+
 /* Any of a list. */
 mlci_rx mlci_rx_or_all(mlci_rx_store *s, const mlci_rx *items, size_t n);
 /* The largest product of the counts of repetitions that lie in one another; those without
  * an upper bound count as what they must be at least. */
 uint32_t mlci_rx_counts(const mlci_rx_store *s, mlci_rx a);
 
-/* ---- texts between marks ------------------------------------------------------------- */
-
-/* What may follow the mark of the beginning, which does not come again. */
-mlci_rx mlci_rx_begin(mlci_rx_store *s, mlci_rx a);
-/* May the text end here? */
+/* Of a's texts the empty one, with its mark; of a loop that is not told yet, what follows it. */
+mlci_rx mlci_rx_end(mlci_rx_store *s, mlci_rx a);
+/* May the text end here, with its mark? */
 bool mlci_rx_may_end(mlci_rx_store *s, mlci_rx state);
 
 /* 128 bits that are the same for the same expression in any store. */

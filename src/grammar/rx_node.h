@@ -8,12 +8,15 @@
 #include "rx.h"
 
 typedef enum rx_kind { RX_NONE, RX_EMPTY, RX_ALL, RX_SET, RX_CAT, RX_OR, RX_AND, RX_NOT,
-                       RX_REPEAT } rx_kind;
+                       RX_REPEAT,
+                       RX_LOOP          /* a; b is what may follow it, a part of a; min: its own */
+} rx_kind;
 
 struct rx_node {
     uint8_t  kind;
     bool     nullable, plain;    /* plain: no intersection or complement inside   */
-    bool     mark, ends;         /* a set with a mark in it; the end's is inside  */
+    bool     busy;               /* LOOP: a step of it is being taken             */
+    bool     ends;               /* the mark of the end is inside                 */
     uint16_t depth;
     uint32_t a, b;               /* operands; SET: number of the set              */
     uint32_t min, max;

@@ -84,7 +84,7 @@ static uint32_t xs_reach(mlci_rx_store *s, xs_search *v, mlci_rx a, mlci_rx *lat
             if (mlci_rx_may_end(s, v->states[i]))
                 return level;
             steps = mlci_rx_all_steps(s, v->states[i]);
-            for (unsigned b = 0; steps != NULL && b < MLCI_RX_BEGIN; b++) {
+            for (unsigned b = 0; steps != NULL && b < MLCI_RX_END; b++) {
                 const mlci_rx to = steps->next[steps->class_of[b]];
                 const bool inside = b >= 0x80 && b < 0xc0;
 
@@ -144,7 +144,7 @@ static uint32_t xs_longest(mlci_rx_store *s, mlci_rx a, uint32_t *budget, uint32
     --*budget;
     s->nodes[a].longest = XS_ASKED;
     steps = mlci_rx_all_steps(s, a);
-    for (unsigned b = 0; steps != NULL && b < MLCI_RX_BEGIN && r < MLCI_RX_FAR; b++) {
+    for (unsigned b = 0; steps != NULL && b < MLCI_RX_END && r < MLCI_RX_FAR; b++) {
         const mlci_rx to = steps->next[steps->class_of[b]];
         const bool inside = b >= 0x80 && b < 0xc0;
         uint32_t x;

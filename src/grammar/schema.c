@@ -112,13 +112,13 @@ mlci_rx mlci_schema_pattern(mlci_compiler *c, const mlci_json *at, const char *p
 {
     mlc_error err = { 0 };
     mlci_rx r;
-    mlc_status st = mlci_regex_read(&c->s->rx, p, n, &r, &err);
+    mlc_status st = mlci_regex_read(&c->s->rx, p, n, false, &r, &err);
 
     if (st != MLC_OK) {
         (void)mlci_schema_fail(c, st, at, "%s", err.text);
         return MLCI_RX_NONE;
     }
-    return mlci_rx_begin(&c->s->rx, r);
+    return r;
 }
 
 bool mlci_schema_count(mlci_compiler *c, const mlci_json *at, const char *key, uint32_t *n)

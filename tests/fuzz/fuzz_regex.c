@@ -19,10 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     mlc_status st = mlci_rx_open(&s, fuzz_context(), (size_t)1 << 22);
 
     if (st == MLC_OK)
-        st = mlci_regex_read(&s, (const char *)bytes, n_pattern, &r, &err);
+        st = mlci_regex_read(&s, (const char *)bytes, n_pattern, false, &r, &err);
     FUZZ_CHECK(st == MLC_OK || (err.status == st && mlci_utf8_valid(err.text, strlen(err.text))));
-    if (st == MLC_OK)
-        r = mlci_rx_begin(&s, r);
     for (size_t i = 0; i < n_text && i < 200 && st == MLC_OK; i++)
         r = mlci_rx_step(&s, r, text[i]);
     if (st == MLC_OK && mlci_rx_may_end(&s, r) && s.status == MLC_OK)
