@@ -1066,7 +1066,8 @@ MLC_API mlc_status mlc_matcher_open(mlc_grammar *g, mlc_matcher **out, mlc_error
 MLC_API void mlc_matcher_close(mlc_matcher *m);
 
 /*
- * mlc_matcher_fork - another one at the same place, with the same way back.
+ * mlc_matcher_fork - another one at the same place, with the same way back, in constant
+ * time: both share what was read, until they read on differently.
  * Errors: MLC_EINVAL, MLC_ENOMEM.
  * thread:handle alloc:yes block:no since:0
  */

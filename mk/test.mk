@@ -49,7 +49,7 @@ PROGRAM_RUN = "sh tests/test_cli.sh" "python3 tests/test_chat.py" "sh tests/test
 ASAN_TESTS := $(filter-out test_models,$(TESTS))
 ASAN_RUN    = $(ASAN_TESTS:%=build/asan/tests/%) $(call REPLAY_RUN,build/asan) \
               "MLC=build/asan/mlc sh tests/test_cli.sh"
-TSAN_TESTS := test_pool test_engine test_session test_ranks
+TSAN_TESTS := test_pool test_engine test_session test_ranks test_fork
 # Threads that wait for each other are slow there: no large models.
 TSAN_RUN    = $(TSAN_TESTS:%="MLC_TEST_QUICK=1 build/tsan/tests/%")
 

@@ -129,7 +129,8 @@ static void test_random(int rounds)
         print(&t, root, pattern, sizeof pattern);
         T_CASE("/%s/", pattern);
         mlci_rx_open(&s, ctx, 1 << 24);
-        T_CHECK(mlci_regex_read(&s, pattern, strlen(pattern), false, &r, &err) == MLC_OK, "%s", err.text);
+        T_CHECK(mlci_regex_read(&s, pattern, strlen(pattern), false, &r, &err) == MLC_OK, "%s",
+                err.text);
         for (int n = 0; n <= MAX_TEXT && err.text[0] == '\0'; n++)
             for (int bits = 0; bits < 1 << n; bits++) {
                 char x[MAX_TEXT + 1] = "";

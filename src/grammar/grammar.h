@@ -58,12 +58,22 @@ typedef struct mlci_matcher_place {
     size_t     n_text;
 } mlci_matcher_place;
 
+/*
+ * What a matcher and its forks have read, as long as they agree: who reads on behind all of
+ * it adds to it, who reads on before its end takes a copy.  Changed with the grammar's lock.
+ */
+typedef struct mlci_history {
+    atomic_int refs;
+    mlci_matcher_place *places;   /* [n] after each token, places[0] the beginning */
+    size_t     n, cap;
+    uint8_t   *text;              /* and behind it what is being tried            */
+    size_t     cap_text;
+} mlci_history;
+
 struct mlc_matcher {
     mlc_grammar *g;
-    mlci_matcher_place *places;   /* [n] after each token, places[0] the beginning */
-    size_t       n, cap;
-    uint8_t     *text;            /* with room for the longest token              */
-    size_t       cap_text;
+    mlci_history *h;              /* its first n places                           */
+    size_t       n;
     uint32_t     generation;      /* of the grammar, whose states these are       */
     mlc_matcher **parts;          /* [g->n_parts] of a union                      */
     uint32_t    *mask;            /* of one of them                               */

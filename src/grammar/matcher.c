@@ -14,35 +14,132 @@
 /* Memory is looked at once in so many calls. */
 enum { MT_CALLS = 64, MT_FORCED = 4096 };    /* bytes that are looked at for forced tokens */
 
-mlc_status mlc_matcher_open(mlc_grammar *g, mlc_matcher **out, mlc_error *err)
-{
-    mlc_status st = MLC_OK;
-    mlc_matcher *m;
-    void *places = NULL;
+static const mlci_matcher_place *mt_last(const mlc_matcher *m) { return &m->h->places[m->n - 1]; }
 
-    if (out != NULL)
-        *out = NULL;
-    if (g == NULL || out == NULL)
-        return mlci_fail(err, MLC_EINVAL, 0, "matcher: a NULL");
-    m = mlci_new(g->v->ctx, 1, sizeof *m);
-    if (m == NULL || !mlci_grow(g->v->ctx, &places, &m->cap, 1, sizeof *m->places)) {
-        mlci_delete(g->v->ctx, m, 1, sizeof *m);
-        return mlci_nomem(err, "matcher");
+/* ---- histories -------------------------------------------------------------------------- */
+
+static void mt_release(mlc_context *ctx, mlci_history *h)
+{
+    if (h == NULL || atomic_fetch_sub(&h->refs, 1) > 1)
+        return;
+    mlci_delete(ctx, h->places, h->cap, sizeof *h->places);
+    mlci_delete(ctx, h->text, h->cap_text, 1);
+    mlci_delete(ctx, h, 1, sizeof *h);
+}
+
+static bool mt_grow(mlc_context *ctx, mlci_history *h, size_t n, size_t n_text)
+{
+    void *text = h->text, *places = h->places;
+
+    if (!mlci_grow(ctx, &text, &h->cap_text, n_text, 1))
+        return false;
+    h->text = text;
+    if (!mlci_grow(ctx, &places, &h->cap, n, sizeof *h->places))
+        return false;
+    h->places = places;
+    return true;
+}
+
+static mlci_history *mt_history(mlc_context *ctx, size_t n, size_t n_text)
+{
+    mlci_history *h = mlci_new(ctx, 1, sizeof *h);
+
+    if (h == NULL)
+        return NULL;
+    atomic_init(&h->refs, 1);
+    if (mt_grow(ctx, h, n, n_text))
+        return h;
+    mt_release(ctx, h);
+    return NULL;
+}
+
+/* Room for so many bytes behind the text and one more place, which are the matcher's alone;
+ * with the lock held.  What others read without the lock does not move. */
+static bool mt_room(mlc_matcher *m, size_t more)
+{
+    const size_t n_text = mt_last(m)->n_text;
+    mlc_context *ctx = m->g->v->ctx;
+    mlci_history *h = m->h;
+
+    if (atomic_load(&h->refs) == 1) {
+        h->n = m->n;                      /* beyond is what others read, or it took back */
+        return mt_grow(ctx, h, m->n + 1, n_text + more + 1);
     }
+    if (h->n == m->n && m->n < h->cap && n_text + more < h->cap_text)
+        return true;
+    h = mt_history(ctx, m->n + 1, n_text + more + 1);
+    if (h == NULL)
+        return false;
+    memcpy(h->places, m->h->places, m->n * sizeof *h->places);
+    if (n_text > 0)
+        memcpy(h->text, m->h->text, n_text);
+    h->n = m->n;
+    mt_release(ctx, m->h);
+    m->h = h;
+    return true;
+}
+
+/* One more place, for which there is room; with the lock held. */
+static void mt_put(mlc_matcher *m, mlci_state state, bool ended, size_t n_text)
+{
+    m->h->places[m->n++] = (mlci_matcher_place){ state, ended, n_text };
+    m->h->n = m->n;
+}
+
+/* ---- opening ---------------------------------------------------------------------------- */
+
+/* With the history of another, if there is one. */
+static mlc_status mt_open(mlc_grammar *g, const mlc_matcher *from, mlc_matcher **out,
+                          mlc_error *err)
+{
+    mlc_matcher *m = mlci_new(g->v->ctx, 1, sizeof *m);
+    mlc_status st = MLC_OK;
+
+    if (m == NULL)
+        return mlci_nomem(err, "matcher");
     m->g = g;
-    m->places = places;
-    mlci_os_lock(&g->lock);
-    m->places[m->n++] = (mlci_matcher_place){ g->m.start, false, 0 };
-    m->generation = g->generation;
-    mlci_os_unlock(&g->lock);
     atomic_fetch_add(&g->refs, 1);
-    if (g->n_parts > 0)
-        st = mlci_union_matchers(m, NULL, err);
+    if (from != NULL) {
+        if (atomic_fetch_add(&from->h->refs, 1) == 1)
+            from->h->n = from->n;         /* so that one of them reads on without a copy */
+        m->h = from->h;
+        m->n = from->n;
+        m->generation = from->generation;
+    } else {
+        m->h = mt_history(g->v->ctx, 1, 1);
+        mlci_os_lock(&g->lock);
+        if (m->h != NULL)
+            mt_put(m, g->m.start, false, 0);
+        m->generation = g->generation;
+        mlci_os_unlock(&g->lock);
+    }
+    if (m->h == NULL)
+        st = mlci_nomem(err, "matcher");
+    else if (g->n_parts > 0)
+        st = mlci_union_matchers(m, from, err);
     if (st != MLC_OK)
         mlc_matcher_close(m);
     else
         *out = m;
     return st;
+}
+
+mlc_status mlc_matcher_open(mlc_grammar *g, mlc_matcher **out, mlc_error *err)
+{
+    if (out != NULL)
+        *out = NULL;
+    if (g == NULL || out == NULL)
+        return mlci_fail(err, MLC_EINVAL, 0, "matcher: a NULL");
+    return mt_open(g, NULL, out, err);
+}
+
+mlc_status mlc_matcher_fork(const mlc_matcher *m, mlc_matcher **out, mlc_error *err)
+{
+    if (out != NULL)
+        *out = NULL;
+    if (m == NULL || out == NULL)
+        return mlci_fail(err, MLC_EINVAL, 0, "matcher: a NULL");
+    return mt_open(m->g, m, out, err);
 }
 
 void mlc_matcher_close(mlc_matcher *m)
@@ -52,69 +149,9 @@ void mlc_matcher_close(mlc_matcher *m)
     if (m == NULL)
         return;
     mlci_union_matchers_close(m);
-    mlci_delete(g->v->ctx, m->places, m->cap, sizeof *m->places);
-    mlci_delete(g->v->ctx, m->text, m->cap_text, 1);
+    mt_release(g->v->ctx, m->h);
     mlci_delete(g->v->ctx, m, 1, sizeof *m);
     mlci_grammar_unref(g);
-}
-
-static const mlci_matcher_place *mt_last(const mlc_matcher *m) { return &m->places[m->n - 1]; }
-
-/* Room for so many bytes behind the text, and for one more token. */
-static bool mt_room(mlc_matcher *m, size_t more)
-{
-    mlc_context *ctx = m->g->v->ctx;
-    void *text = m->text, *places = m->places;
-
-    if (!mlci_grow(ctx, &text, &m->cap_text, mt_last(m)->n_text + more + 1, 1))
-        return false;
-    m->text = text;
-    if (!mlci_grow(ctx, &places, &m->cap, m->n + 1, sizeof *m->places))
-        return false;
-    m->places = places;
-    return true;
-}
-
-mlc_status mlc_matcher_fork(const mlc_matcher *m, mlc_matcher **out, mlc_error *err)
-{
-    mlc_matcher *f;
-    mlc_status st;
-    void *places;
-
-    if (m == NULL || out == NULL)
-        return mlci_fail(err, MLC_EINVAL, 0, "matcher: a NULL");
-    st = mlc_matcher_open(m->g, out, err);
-    if (st != MLC_OK)
-        return st;
-    f = *out;
-    if (m->g->n_parts > 0) {
-        f->n = m->n;
-        st = mlci_union_matchers(f, m, err);
-        if (st != MLC_OK) {
-            mlc_matcher_close(f);
-            *out = NULL;
-        }
-        return st;
-    }
-    places = f->places;
-    if (mlci_grow(m->g->v->ctx, &places, &f->cap, m->n, sizeof *m->places)) {
-        f->places = places;
-        if (!mt_room(f, mt_last(m)->n_text))
-            st = mlci_nomem(err, "matcher");
-    } else {
-        st = mlci_nomem(err, "matcher");
-    }
-    if (st == MLC_OK) {
-        memcpy(f->places, m->places, m->n * sizeof *m->places);
-        f->n = m->n;
-        f->generation = m->generation;
-        if (mt_last(m)->n_text > 0)
-            memcpy(f->text, m->text, mt_last(m)->n_text);
-    } else {
-        mlc_matcher_close(f);
-        *out = NULL;
-    }
-    return st;
 }
 
 /* ---- generations ------------------------------------------------------------------------ */
@@ -123,18 +160,19 @@ mlc_status mlc_matcher_fork(const mlc_matcher *m, mlc_matcher **out, mlc_error *
 static bool mt_replay(mlc_matcher *m)
 {
     mlci_machine *x = &m->g->m;
+    mlci_matcher_place *places = m->h->places;
     mlci_state s = x->start;
     size_t at = 0;
 
-    x->text = m->text;
+    x->text = m->h->text;
     x->trying = false;
-    m->places[0].state = s;
+    places[0].state = s;
     for (size_t i = 1; i < m->n; i++) {
-        for (; at < m->places[i].n_text && s != MLCI_DEAD; at++) {
+        for (; at < places[i].n_text && s != MLCI_DEAD; at++) {
             x->n_text = at;
-            s = mlci_machine_step(x, s, m->text[at]);
+            s = mlci_machine_step(x, s, m->h->text[at]);
         }
-        m->places[i].state = s;
+        places[i].state = s;
     }
     m->generation = m->g->generation;
     if (m->g->least_bytes == 0)           /* what this text alone takes */
@@ -169,6 +207,17 @@ static bool mt_begin(mlc_matcher *m)
     return ok;
 }
 
+/* And with room for so many bytes behind the text. */
+static bool mt_begin_with(mlc_matcher *m, size_t more)
+{
+    if (!mt_begin(m))
+        return false;
+    if (mt_room(m, more))
+        return true;
+    mlci_os_unlock(&m->g->lock);
+    return false;
+}
+
 /* After a limit: once more with nothing learned.  false: that will not help. */
 static bool mt_again(mlc_matcher *m)
 {
@@ -187,14 +236,14 @@ mlc_status mlc_matcher_mask(mlc_matcher *m, uint32_t *mask)
         return MLC_EINVAL;
     if (g->n_parts > 0)
         return mlci_union_mask(m, mask);
-    if (!mt_room(m, g->v->t.depth + 1) || !mt_begin(m))
+    if (!mt_begin_with(m, g->v->t.depth + 1))
         return MLC_ENOMEM;
     p = mt_last(m);
     if (p->ended)
         memset(mask, 0, g->v->t.words * sizeof *mask);
     else
-        ok = mlci_masks_fill(&g->k, p->state, m->text, p->n_text, mask)
-          || (mt_again(m) && mlci_masks_fill(&g->k, p->state, m->text, p->n_text, mask));
+        ok = mlci_masks_fill(&g->k, p->state, m->h->text, p->n_text, mask)
+          || (mt_again(m) && mlci_masks_fill(&g->k, p->state, m->h->text, p->n_text, mask));
     end = ok && !p->ended && mlci_machine_may_end(&g->m, p->state);
     mlci_os_unlock(&g->lock);
     for (size_t i = 0; i < g->v->n_ends && end; i++)
@@ -255,12 +304,12 @@ static mlci_state mt_step(mlc_matcher *m, size_t n, size_t *taken)
     mlci_machine *x = &m->g->m;
     mlci_state s = mt_last(m)->state;
 
-    x->text = m->text;
+    x->text = m->h->text;
     for (*taken = 0; *taken < n; ++*taken) {
         mlci_state next;
 
         x->n_text = at + *taken;
-        next = mlci_machine_step(x, s, m->text[at + *taken]);
+        next = mlci_machine_step(x, s, m->h->text[at + *taken]);
         if (next == MLCI_DEAD)
             return next;
         s = next;
@@ -284,20 +333,18 @@ mlc_status mlc_matcher_accept_bytes(mlc_matcher *m, const char *bytes, size_t n_
         return mlci_union_accept(m, -1, bytes, n_bytes, taken);
     if (mt_last(m)->ended)
         return MLC_ECLOSED;
-    if (!mt_room(m, n_bytes) || !mt_begin(m))
+    if (!mt_begin_with(m, n_bytes))
         return MLC_ENOMEM;
     if (n_bytes > 0)
-        memcpy(m->text + mt_last(m)->n_text, bytes, n_bytes);
+        memcpy(m->h->text + mt_last(m)->n_text, bytes, n_bytes);
     s = mt_step(m, n_bytes, taken);
     if (*taken < n_bytes && mt_again(m))
         s = mt_step(m, n_bytes, taken);
     if (*taken < n_bytes)
         st = mt_failed(m->g) ? MLC_ENOMEM : MLC_EFORMAT;
+    if (st == MLC_OK)
+        mt_put(m, s, false, mt_last(m)->n_text + n_bytes);
     mlci_os_unlock(&m->g->lock);
-    if (st == MLC_OK) {
-        m->places[m->n] = (mlci_matcher_place){ s, false, mt_last(m)->n_text + n_bytes };
-        m->n++;
-    }
     return st;
 }
 
@@ -312,15 +359,13 @@ static bool mt_is_end(const mlc_vocab *v, int32_t token)
 mlc_status mlc_matcher_accept(mlc_matcher *m, int32_t token)
 {
     mlc_vocab *v = m != NULL ? m->g->v : NULL;
-    mlci_matcher_place p;
     size_t taken;
 
     if (m == NULL || token < 0 || (uint32_t)token >= v->n_tokens)
         return MLC_EINVAL;
     if (m->g->n_parts > 0)
         return mlci_union_accept(m, token, NULL, 0, &taken);
-    p = *mt_last(m);
-    if (p.ended)
+    if (mt_last(m)->ended)
         return MLC_ECLOSED;
     if (!mt_is_end(v, token)) {
         const uint32_t from = v->offsets[token], n = v->offsets[token + 1] - from;
@@ -329,11 +374,10 @@ mlc_status mlc_matcher_accept(mlc_matcher *m, int32_t token)
     }
     if (!mlc_matcher_may_end(m))
         return MLC_EFORMAT;
-    if (!mt_room(m, 0))
+    if (!mt_begin_with(m, 0))
         return MLC_ENOMEM;
-    p = *mt_last(m);
-    p.ended = true;
-    m->places[m->n++] = p;
+    mt_put(m, mt_last(m)->state, true, mt_last(m)->n_text);
+    mlci_os_unlock(&m->g->lock);
     return MLC_OK;
 }
 
@@ -416,13 +460,13 @@ mlc_status mlc_matcher_forced(mlc_matcher *m, char *buf, size_t cap, size_t *n_b
         return mlci_union_forced(m, buf, cap, n_bytes);
     if (mt_last(m)->ended)
         return MLC_OK;
-    if (!mt_room(m, cap + 1) || !mt_begin(m))
+    if (!mt_begin_with(m, cap + 1))
         return MLC_ENOMEM;
     s = mt_last(m)->state;
     at = mt_last(m)->n_text;
-    x->text = m->text;
+    x->text = m->h->text;
     for (x->n_text = at; *n_bytes < cap && (byte = mt_only_byte(x, s, &s)) >= 0; x->n_text++) {
-        m->text[x->n_text] = (uint8_t)byte;
+        m->h->text[x->n_text] = (uint8_t)byte;
         buf[(*n_bytes)++] = (char)byte;
     }
     failed = mt_failed(m->g);

@@ -126,18 +126,13 @@ mlc_status mlci_union_matchers(mlc_matcher *m, const mlc_matcher *from, mlc_erro
     mlc_context *ctx = m->g->v->ctx;
     mlc_status st = MLC_OK;
 
-    if (m->parts == NULL) {
-        m->parts = mlci_new(ctx, m->g->n_parts, sizeof *m->parts);
-        m->mask = mlci_new(ctx, m->g->v->t.words, sizeof *m->mask);
-    }
+    m->parts = mlci_new(ctx, m->g->n_parts, sizeof *m->parts);
+    m->mask = mlci_new(ctx, m->g->v->t.words, sizeof *m->mask);
     if (m->parts == NULL || m->mask == NULL)
         return mlci_nomem(err, "matcher");
-    for (size_t i = 0; i < m->g->n_parts && st == MLC_OK; i++) {
-        mlc_matcher_close(m->parts[i]);
-        m->parts[i] = NULL;
+    for (size_t i = 0; i < m->g->n_parts && st == MLC_OK; i++)
         st = from == NULL ? mlc_matcher_open(m->g->parts[i], &m->parts[i], err)
                           : mlc_matcher_fork(from->parts[i], &m->parts[i], err);
-    }
     return st;
 }
 
