@@ -30,22 +30,19 @@ static mlci_fx ju_only(void *user, mlci_fx atom, const mlci_claim *what)
     return ju_type_of[what->kind] == x->type ? atom : MLCI_FX_TRUE;
 }
 
-static uint32_t ju_types(mlci_machine *m, mlci_fx a);
-
 /* Of what a reference stands for: remembered beside m->only's types. */
 static uint32_t ju_ref_types(mlci_machine *m, mlci_fx atom, uint32_t ref)
 {
     uint32_t types = mlci_map_get(&m->only, atom, 0);
 
     if (types == UINT32_MAX) {
-        types = ju_types(m, m->s->refs[ref]);
+        types = mlci_judge_types(m, m->s->refs[ref]);
         (void)mlci_map_put(&m->only, atom, 0, types);
     }
     return types;
 }
 
-/* Types that may fit, as far as a look at what must hold tells. */
-static uint32_t ju_types(mlci_machine *m, mlci_fx a)
+uint32_t mlci_judge_types(mlci_machine *m, mlci_fx a)
 {
     const mlci_fx_kind kind = mlci_fx_kind_of(ju_t(m), a);
     uint32_t n, types = MLCI_V_ALL;
@@ -59,11 +56,17 @@ static uint32_t ju_types(mlci_machine *m, mlci_fx a)
         return x.kind == MLCI_AT_TYPE ? x.a
              : x.kind == MLCI_AT_REF ? ju_ref_types(m, a, x.a) : MLCI_V_ALL;
     }
-    if (kind != MLCI_FX_AND)
+    if (kind == MLCI_FX_NOT)
         return MLCI_V_ALL;
     items = mlci_fx_items(ju_t(m), a, &n);
-    for (uint32_t i = 0; i < n && types != 0; i++)
-        types &= ju_types(m, items[i]);
+    if (kind == MLCI_FX_AND) {
+        for (uint32_t i = 0; i < n && types != 0; i++)
+            types &= mlci_judge_types(m, items[i]);
+        return types;
+    }
+    types = 0;
+    for (uint32_t i = 0; i < n && types != MLCI_V_ALL; i++)
+        types |= mlci_judge_types(m, items[i]);
     return types;
 }
 
@@ -77,7 +80,7 @@ mlci_fx mlci_judge_only(mlci_machine *m, mlci_fx a, uint32_t type)
     r = mlci_map_get(&m->only, a, type);
     if (r != UINT32_MAX)
         return r;
-    r = (ju_types(m, a) & type) == 0 ? MLCI_FX_FALSE : mlci_fx_map(ju_t(m), a, ju_only, &x);
+    r = (mlci_judge_types(m, a) & type) == 0 ? MLCI_FX_FALSE : mlci_fx_map(ju_t(m), a, ju_only, &x);
     if (r == UINT32_MAX || !mlci_map_put(&m->only, a, type, r)) {
         m->too_complex = true;
         return MLCI_FX_FALSE;

@@ -11,6 +11,8 @@
 
 /* ---- formulas by type (judge.c) --------------------------------------------------------- */
 
+/* Types (bits) of which a value may fit, as far as a look at the formula tells. */
+uint32_t mlci_judge_types(mlci_machine *m, mlci_fx a);
 /* The formula for values of one type (a bit). */
 mlci_fx mlci_judge_only(mlci_machine *m, mlci_fx a, uint32_t type);
 /* The language of texts, or of numbers, of a formula for them; of names, of any formula. */

@@ -282,6 +282,7 @@ static bool jp_text_possible(mlci_machine *m, mlci_fx a)
 bool mlci_judge_possible(mlci_machine *m, mlci_fx a)
 {
     uint32_t known;
+    uint32_t types;
     bool r = false;
 
     if (a <= MLCI_FX_TRUE)
@@ -294,8 +295,9 @@ bool mlci_judge_possible(mlci_machine *m, mlci_fx a)
     if (m->asking == JP_DEPTH || !mlci_map_put(&m->memo, JP_POSSIBLE, a, JP_ASKED))
         return true;
     m->guessed = m->asking++ > 0 && m->guessed;
+    types = mlci_judge_types(m, a);
     for (uint32_t type = 1; type <= MLCI_V_ARRAY && !r; type <<= 1) {
-        mlci_fx x = mlci_judge_only(m, a, type);
+        mlci_fx x = (types & type) != 0 ? mlci_judge_only(m, a, type) : MLCI_FX_FALSE;
 
         if (x <= MLCI_FX_TRUE)
             r = x == MLCI_FX_TRUE;
