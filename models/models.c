@@ -7,13 +7,26 @@
 #include <stdio.h>
 #include <string.h>
 
+/* ORDER of the first three: tools/kernelgen/collect.c.
+ * types: what Hugging Face's configurations call it, between spaces. */
 static const struct {
-    const char *arch;
+    const char *arch, *types;
     mlc_status (*build)(mlci_module *m, mlci_decoder *d);
 } ml_table[] = {
-    { "llama", mlci_model_llama },
-    { "qwen2", mlci_model_qwen2 },
-    { "gemma3", mlci_model_gemma3 },
+    { "llama", "llama mistral", mlci_model_llama },
+    { "qwen2", "qwen2", mlci_model_qwen2 },
+    { "gemma3", "gemma3 gemma3_text", mlci_model_gemma3 },
+    { "qwen3", "qwen3", mlci_model_qwen3 },
+    { "gemma", "gemma", mlci_model_gemma },
+    { "phi2", "phi", mlci_model_phi2 },
+    { "phi3", "phi3", mlci_model_phi3 },
+    { "olmo2", "olmo2", mlci_model_olmo2 },
+    { "smollm3", "smollm3", mlci_model_smollm3 },
+    { "granite", "granite", mlci_model_granite },
+    { "stablelm", "stablelm", mlci_model_stablelm },
+    { "starcoder2", "starcoder2", mlci_model_starcoder2 },
+    { "gpt2", "gpt2", mlci_model_gpt2 },
+    { "gptneox", "gpt_neox", mlci_model_gptneox },
 };
 
 enum { ML_MAX_LAYERS = 1024, ML_MAX_WIDTH = 1 << 20, ML_MAX_HEADS = 4096,
@@ -38,6 +51,9 @@ static mlc_status ml_rope(mlci_module *m, mlci_decoder *d)
         st = mlci_config_text(c, ".rope.scaling.type", &type, m->tir.err);
     if (st != MLC_OK)
         return st;
+    st = mlci_config_float_or(c, ".rope.scaling.attn_factor", 1, &d->rope_scale, m->tir.err);
+    if (st != MLC_OK)
+        return st;
     if (type.n > 0 && !mlci_text_is(type, "none") && !mlci_text_is(type, "linear"))
         return mlci_fail(m->tir.err, MLC_EUNSUPPORTED, 0, "rope scaling \"%.*s\" is "
                          "unsupported (none and linear are)",
@@ -56,6 +72,7 @@ static mlc_status ml_read(mlci_module *m, mlci_decoder *d)
     mlc_status st;
 
     memset(d, 0, sizeof *d);
+    d->style.activation = MLCI_OP_SILU;
     st = mlci_config_u32(c, ".block_count", 1, ML_MAX_LAYERS, &d->n_layers, m->tir.err);
     if (st == MLC_OK)
         st = mlci_config_u32(c, ".embedding_length", 1, ML_MAX_WIDTH, &d->width, m->tir.err);
@@ -74,8 +91,13 @@ static mlc_status ml_read(mlci_module *m, mlci_decoder *d)
         st = mlci_config_u32_or(c, ".context_length", 1, ML_MAX_CONTEXT, 4096,
                                 &d->context, m->tir.err);
     if (st == MLC_OK)
-        st = mlci_config_float_or(c, ".attention.layer_norm_rms_epsilon", 1e-5, &d->eps,
+        st = mlci_config_float_or(c, ".attention.layer_norm_epsilon", 1e-5, &d->eps, m->tir.err);
+    if (st == MLC_OK)
+        st = mlci_config_float_or(c, ".attention.layer_norm_rms_epsilon", d->eps, &d->eps,
                                   m->tir.err);
+    if (st == MLC_OK)
+        st = mlci_config_u32_or(c, ".attention.sliding_window", 0, 1 << 28, 0, &d->window,
+                                m->tir.err);
     if (st == MLC_OK)
         st = mlci_config_u32_or(c, ".expert_count", 0, 1 << 16, 0, &experts, m->tir.err);
     if (st != MLC_OK)
@@ -118,19 +140,9 @@ uint32_t mlci_decoder_ffn(mlci_module *m, const mlci_decoder *d, uint32_t x, uin
     return mlci_linear(m, x, "blk.%u.ffn_down", layer, d->width, d->ffn);
 }
 
-uint32_t mlci_decoder_head(mlci_module *m, const mlci_decoder *d, uint32_t x)
-{
-    const char *head = mlci_has_tensor(m, "output.weight", 0) ? "output.weight"
-                                                              : "token_embd.weight";
-
-    x = mlci_take(m, x, m->logit_rows);
-    x = mlci_norm(m, x, "output_norm.weight", 0, d->width, d->eps);
-    return mlci_matmul(m, x, mlci_weight(m, head, 0, d->vocab, d->width));
-}
-
 mlc_status mlci_model_build(mlci_module *m, mlci_decoder *d)
 {
-    char known[128] = "";
+    char known[512] = "";
     size_t n = 0;
 
     for (size_t i = 0; i < sizeof ml_table / sizeof *ml_table; i++) {
@@ -144,6 +156,23 @@ mlc_status mlci_model_build(mlci_module *m, mlci_decoder *d)
     return mlci_tir_fail(&m->tir, MLC_EUNSUPPORTED, "architecture \"%.*s\" is unknown: "
                             "this library has %s", (int)mlci_min(m->config->arch.n, 60),
                             m->config->arch.p, known);
+}
+
+const char *mlci_model_of_type(mlci_text type)
+{
+    for (size_t i = 0; i < sizeof ml_table / sizeof *ml_table; i++)
+        for (const char *p = ml_table[i].types; *p != 0; p += strcspn(p, " "), p += *p == ' ')
+            if (type.n == strcspn(p, " ") && memcmp(p, type.p, type.n) == 0)
+                return ml_table[i].arch;
+    return NULL;
+}
+
+void mlci_model_types(char *buf, size_t cap)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < sizeof ml_table / sizeof *ml_table && n < cap; i++)
+        n += (size_t)snprintf(buf + n, cap - n, "%s%s", i > 0 ? " " : "", ml_table[i].types);
 }
 
 const char *mlci_model_arch(size_t i)

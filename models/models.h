@@ -11,12 +11,36 @@
 
 #include "../src/compiler/ir.h"
 
+typedef enum mlci_qk_norm { MLCI_NORM_NONE, MLCI_NORM_HEADS, MLCI_NORM_ROWS } mlci_qk_norm;
+
+/* In what an architecture differs from the others; all zero but the activation: LLaMA. */
+typedef struct mlci_style {
+    mlci_op  activation;
+    mlci_qk_norm qk_norm;       /* of each head of q and k, or their whole rows */
+    bool     pairs;             /* GGUF files have rotated pairs side by side */
+    bool     layer_norm;        /* LayerNorm with bias, else RMSNorm          */
+    bool     post_norms;        /* also behind each sublayer                  */
+    bool     post_norms_only;   /* behind, not before                         */
+    bool     parallel;          /* both sublayers read x                      */
+    bool     one_norm;          /* parallel: through the same norm            */
+    bool     plain_ffn;         /* down(act(up x)), no gate                   */
+    bool     positions;         /* a table of positions, no rotation          */
+    uint32_t local_pattern;     /* every so many-th layer has no window       */
+    mlci_rope local_rope;       /* of those that have one; base 0: as all     */
+    uint32_t still_every;       /* every so many-th layer has no rotation     */
+    float    embedding_scale, residual_scale, logits_scale;   /* 0: 1         */
+    float    attention_scale;   /* 0: 1 / sqrt(head_dim)                      */
+    float    logits_cap;        /* 0: none                                    */
+} mlci_style;
+
 /* What decoder-only transformers have in common, read from the file's keys. */
 typedef struct mlci_decoder {
     uint32_t n_layers, width, n_heads, n_kv_heads, head_dim, ffn, vocab, context;
     uint32_t window;            /* sliding window, 0 = none                   */
     float    eps;
+    float    rope_scale;        /* of cosines and sines (YaRN), 0: 1          */
     mlci_rope rope;
+    mlci_style style;
 } mlci_decoder;
 
 mlc_status mlci_decoder_read(mlci_module *m, mlci_decoder *d);
@@ -25,9 +49,8 @@ mlc_status mlci_decoder_read(mlci_module *m, mlci_decoder *d);
 uint32_t mlci_decoder_ffn(mlci_module *m, const mlci_decoder *d, uint32_t x, uint32_t layer,
                           mlci_op activation);
 
-/* The head: the last norm on the rows that want logits, then "output.weight",
- * or the embedding table where the two are tied. */
-uint32_t mlci_decoder_head(mlci_module *m, const mlci_decoder *d, uint32_t x);
+/* The graph, once d is complete (decoder.c). */
+mlc_status mlci_decoder_graph(mlci_module *m, mlci_decoder *d);
 
 /* Build the module's graph.  m was initialised; sets m->result.  Errors: an
  * unknown architecture is named with those that are known. */
@@ -36,11 +59,25 @@ mlc_status mlci_model_build(mlci_module *m, mlci_decoder *d);
 /* The i-th architecture's name, NULL behind the last. */
 const char *mlci_model_arch(size_t i);
 
-/* Llama's graph, for those that differ in little: rotation of pairs or halves. */
-mlc_status mlci_llama_graph(mlci_module *m, mlci_decoder *d, bool interleaved);
+/* The name of the architecture that Hugging Face's configurations call so ("model_type");
+ * NULL: none. */
+const char *mlci_model_of_type(mlci_text type);
+/* All of these names, for errors; cut to fit. */
+void mlci_model_types(char *buf, size_t cap);
 
 mlc_status mlci_model_llama(mlci_module *m, mlci_decoder *d);
 mlc_status mlci_model_qwen2(mlci_module *m, mlci_decoder *d);
+mlc_status mlci_model_qwen3(mlci_module *m, mlci_decoder *d);
+mlc_status mlci_model_gemma(mlci_module *m, mlci_decoder *d);
 mlc_status mlci_model_gemma3(mlci_module *m, mlci_decoder *d);
+mlc_status mlci_model_phi2(mlci_module *m, mlci_decoder *d);
+mlc_status mlci_model_phi3(mlci_module *m, mlci_decoder *d);
+mlc_status mlci_model_olmo2(mlci_module *m, mlci_decoder *d);
+mlc_status mlci_model_smollm3(mlci_module *m, mlci_decoder *d);
+mlc_status mlci_model_granite(mlci_module *m, mlci_decoder *d);
+mlc_status mlci_model_stablelm(mlci_module *m, mlci_decoder *d);
+mlc_status mlci_model_starcoder2(mlci_module *m, mlci_decoder *d);
+mlc_status mlci_model_gpt2(mlci_module *m, mlci_decoder *d);
+mlc_status mlci_model_gptneox(mlci_module *m, mlci_decoder *d);
 
 #endif

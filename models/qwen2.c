@@ -7,5 +7,7 @@
 
 mlc_status mlci_model_qwen2(mlci_module *m, mlci_decoder *d)
 {
-    return mlci_llama_graph(m, d, false);
+    if (mlci_decoder_read(m, d) != MLC_OK)
+        return m->tir.status;
+    return mlci_decoder_graph(m, d);
 }

@@ -19,8 +19,7 @@ if [ ! -e "$golden/ready" ]; then
     rm -rf "$golden"
     mkdir -p "$golden/text/tok"
     cp -R "$src/models" "$src/gguf_blocks" "$golden/"
-    mkdir -p "$golden/tiny"
-    cp -R "$src/tiny/gguf" "$golden/tiny/"
+    cp -R "$src/tiny" "$golden/"
     cp "$src/text/cases.json" "$golden/text/"
     for file in "$src"/text/tok/*.json.gz; do
         gzip -dc "$file" > "$golden/text/tok/$(basename "$file" .gz)"

@@ -208,7 +208,7 @@ static void test_model(const char *path, size_t calls_per_layer, size_t others)
     for (size_t w = 0; w < sizeof withouts / sizeof *withouts; w++) {
         mlci_arena arena;
         mlci_source source;
-        mlci_gguf g;
+        mlci_directory g;
         mlci_config config;
         mlci_module m;
         mlci_decoder d;
@@ -222,7 +222,7 @@ static void test_model(const char *path, size_t calls_per_layer, size_t others)
             T_CHECK(0, "%s", err.text);
             continue;
         }
-        mlci_gguf_config(&g, &config);
+        mlci_directory_config(&g, &config);
         T_CHECK(mlci_module_init(&m, &arena, &config, &err) == MLC_OK
                 && mlci_model_build(&m, &d) == MLC_OK
                 && mlci_compile(&m, withouts[w], &plan, NULL, NULL) == MLC_OK, "%s", err.text);
@@ -236,7 +236,7 @@ static void test_model(const char *path, size_t calls_per_layer, size_t others)
         else
             T_CHECK(plan.n_calls >= calls_per_layer * d.n_layers + others, "%zu calls",
                     plan.n_calls);
-        mlci_gguf_close(&g);
+        mlci_directory_close(&g);
         mlci_source_close(&source);
         mlci_arena_reset(&arena);
     }

@@ -47,7 +47,7 @@ static void test_good(uint32_t version)
 {
     gguf_make m;
     size_t data = make(&m, version);
-    mlci_gguf g;
+    mlci_directory g;
     mlci_config c;
     mlci_value v;
     mlc_error err = { 0 };
@@ -56,7 +56,7 @@ static void test_good(uint32_t version)
 
     T_CASE("version %u", version);
     T_CHECK(mlci_gguf_parse(&g, ctx, m.p, m.n, m.n, &err) == MLC_OK, "%s", err.text);
-    mlci_gguf_config(&g, &c);
+    mlci_directory_config(&g, &c);
     T_CHECK(mlci_text_is(c.arch, "test"), "architecture");
     T_CHECK(mlci_config_find(&c, "u8", &v) && v.type == MLCI_VALUE_UINT && v.u == 0xf5, "u8");
     T_CHECK(mlci_config_find(&c, "i8", &v) && v.type == MLCI_VALUE_INT && v.i == -11, "i8");
@@ -83,7 +83,7 @@ static void test_good(uint32_t version)
     T_CHECK(t != NULL && t->rank == 1 && t->dims[0] == 5 && t->format == MLCI_F32
             && t->offset == data + 128, "vector");
     T_CHECK(mlci_config_tensor(&c, "scalar") == NULL, "a tensor that is not there");
-    mlci_gguf_close(&g);
+    mlci_directory_close(&g);
     free(m.p);
 }
 
@@ -96,13 +96,13 @@ static void test_cut(void)
     make(&m, 3);
     for (size_t n = 0; n < m.n; n++) {
         unsigned char *copy = malloc(n > 0 ? n : 1);
-        mlci_gguf g;
+        mlci_directory g;
         mlc_error err = { 0 };
 
         memcpy(copy, m.p, n);
         if (mlci_gguf_parse(&g, ctx, copy, n, n, &err) == MLC_OK) {
             T_CHECK(m.n - n < 32, "%zu of %zu bytes were enough", n, m.n);
-            mlci_gguf_close(&g);
+            mlci_directory_close(&g);
         } else {
             T_CHECK(err.status == MLC_EFORMAT && err.text[0] != 0, "%zu bytes: %s", n,
                     err.text);
@@ -193,7 +193,7 @@ static void test_bad(void)
 {
     for (int i = 0; i < (int)(sizeof bads / sizeof *bads); i++) {
         gguf_make m;
-        mlci_gguf g;
+        mlci_directory g;
         mlc_error err = { 0 };
         mlc_status st;
 
@@ -203,7 +203,7 @@ static void test_bad(void)
         T_CHECK(st == bads[i].status && strstr(err.text, bads[i].text) != NULL,
                 "%s: %s", mlc_status_name(st), err.text);
         if (st == MLC_OK)
-            mlci_gguf_close(&g);
+            mlci_directory_close(&g);
         free(m.p);
     }
 }
@@ -230,7 +230,7 @@ static void test_source(void)
     bytes b = { 0 };
     mlc_source user;
     mlci_source s;
-    mlci_gguf g;
+    mlci_directory g;
     mlci_config c;
     mlci_value v;
     mlc_error err = { 0 };
@@ -247,10 +247,10 @@ static void test_source(void)
     user.user = &b, user.name = "memory";
     T_CHECK(mlci_source_user(&s, ctx, &user, &err) == MLC_OK, "%s", err.text);
     T_CHECK(mlci_gguf_open(&g, &s, &err) == MLC_OK, "%s", err.text);
-    mlci_gguf_config(&g, &c);
+    mlci_directory_config(&g, &c);
     T_CHECK(mlci_config_find(&c, "last", &v) && mlci_text_is(v.text, "here"), "last key");
     T_CHECK(b.reads > 1, "%d reads", b.reads);
-    mlci_gguf_close(&g);
+    mlci_directory_close(&g);
     mlci_source_close(&s);
     T_CHECK(b.released == 1, "released %d times", b.released);
     free(m.p);

@@ -11,6 +11,7 @@
  * one (2,010 and 2,100 in all).
  */
 #include "golden.h"
+#include "../src/load/gguf.h"
 #include "../src/model/model.h"
 
 enum { MAX_BYTES = 1 << 30 };
@@ -146,7 +147,7 @@ static void test_real(const char *name)
     const char *path = data_path("models/%s.gguf", name);
     mlc_context *ctx = limited_context();
     mlci_source source;
-    mlci_gguf g;
+    mlci_directory g;
     mlc_error err = { 0 };
     unsigned char *head, *copy;
     uint64_t size, seed = t_seed;
@@ -163,7 +164,7 @@ static void test_real(const char *name)
     n = g.head_bytes, size = source.size;
     head = malloc(n), copy = malloc(n);
     memcpy(head, source.data, n);
-    mlci_gguf_close(&g);
+    mlci_directory_close(&g);
     mlci_source_close(&source);
 
     T_CASE("%s: cut at every percent of the file and of its head", name);

@@ -33,7 +33,15 @@ typedef struct mlci_value {
                                     a u64 length and the bytes each          */
 } mlci_value;
 
-/* One tensor of the file.  dims[0] is the number of rows, dims[1] of columns
+/* How a tensor's rows are stored (load/tensor.c makes blocks of its format of them). */
+typedef enum mlci_stored {
+    MLCI_STORED_BLOCKS,    /* as they are                                    */
+    MLCI_STORED_COLUMNS,   /* [columns, rows]: the matrix transposed         */
+    MLCI_STORED_MLC,       /* words of codes and, apart, scales of groups    */
+    MLCI_STORED_MLC_COLUMNS    /* both transposed                            */
+} mlci_stored;
+
+/* One tensor of the model's files.  dims[0] is the number of rows, dims[1] of columns
  * (the contiguous ones); a vector has rank 1 and its length in dims[0]. */
 typedef struct mlci_tensor {
     mlci_text   name;
@@ -42,6 +50,18 @@ typedef struct mlci_tensor {
     uint64_t    dims[4];
     uint64_t    offset;    /* in the file                                    */
     uint64_t    n_bytes;
+    uint32_t    file;      /* its number                                     */
+    bool        plus_one;  /* a vector: 1 is to be added                     */
+    mlci_stored stored;
+    /* It is a part of a larger one: row r is that one's (r / run) * stride + r % run,
+     * counted from offset; run 0: they follow each other. */
+    uint32_t    run, stride;
+    uint64_t    first_row, all_rows;   /* of the larger one, where rows are no bytes of
+                              their own (COLUMNS, MLC)                       */
+    /* MLC: the scales', and whether they are bfloat16; bits of a code */
+    uint64_t    scales;
+    uint32_t    scales_file, bits;
+    bool        scales_bf16;
 } mlci_tensor;
 
 typedef struct mlci_config {
@@ -49,6 +69,9 @@ typedef struct mlci_config {
     mlci_text   arch;
     bool (*find)(const void *impl, const char *key, size_t n, mlci_value *out);
     const mlci_tensor *(*tensor)(const void *impl, const char *name, size_t n);
+    bool halves;           /* rows of q and k are as Hugging Face has them: the two halves
+                              of a head are rotated pairs, whatever the architecture's
+                              GGUF files have                                 */
     bool synthetic;        /* no file: every tensor has the shape that is asked
                               for (tools/kernelgen)                          */
 } mlci_config;

@@ -66,6 +66,20 @@ int mlci_os_map(mlci_file *file, const char *path)
     return 0;
 }
 
+bool mlci_os_is_file(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+bool mlci_os_is_directory(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 void mlci_os_unmap(mlci_file *file)
 {
     if (file->data != NULL)

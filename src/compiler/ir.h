@@ -40,7 +40,7 @@ typedef struct mlci_type {
  *   layer_norm  x [.., D], gain f32[D], bias f32[D]; likewise
  *   add, mul    same shape, or a vector over the last dim
  *   sub, div    same shape
- *   silu, gelu, relu, sigmoid   gelu is the tanh form
+ *   silu, gelu, gelu_erf, relu, sigmoid   gelu is the tanh form
  *   softmax     over the last dim
  *   conv2d      x f32[B, C, H, W], filter f32[O, C, U, V] -> f32[B, O, H-U+1, W-V+1]
  *   scale       x * attr scale;  softcap  c tanh(x / c), c = attr scale
@@ -65,6 +65,7 @@ typedef struct mlci_type {
     X(ADD, "add", 2)             X(MUL, "mul", 2)                              \
     X(SUB, "sub", 2)             X(DIV, "div", 2)                              \
     X(SILU, "silu", 1)           X(GELU, "gelu", 1)                            \
+    X(GELU_ERF, "gelu_erf", 1)                                                 \
     X(RELU, "relu", 1)           X(SIGMOID, "sigmoid", 1)                      \
     X(SOFTMAX, "softmax", 1)     X(CONV2D, "conv2d", 2)                        \
     X(SCALE, "scale", 1)         X(SOFTCAP, "softcap", 1)                      \
@@ -139,6 +140,7 @@ typedef struct mlci_module {
     mlci_pool_info     pools[MLCI_MAX_POOLS];
     uint32_t           n_pools;
     uint32_t           vocab_size, width;
+    uint32_t           n_positions;     /* rows of the table of them, 0: none   */
     uint32_t           rank, n_ranks;   /* 0 of 1: nothing is shared out       */
     mlci_target        target;
     mlci_format        synthetic;   /* of matrices when there is no file       */

@@ -249,6 +249,7 @@ static op_rule *const op_rules[MLCI_OP_COUNT] = {
     [MLCI_OP_MATMUL] = op_matmul,         [MLCI_OP_RMS_NORM] = op_rms_norm,
     [MLCI_OP_ADD] = op_broadcast,         [MLCI_OP_MUL] = op_broadcast,
     [MLCI_OP_SILU] = op_like_first,       [MLCI_OP_GELU] = op_like_first,
+    [MLCI_OP_GELU_ERF] = op_like_first,
     [MLCI_OP_SCALE] = op_like_first,      [MLCI_OP_SOFTCAP] = op_like_first,
     [MLCI_OP_RESHAPE] = op_reshape,       [MLCI_OP_ROPE_TABLE] = op_rope_table,
     [MLCI_OP_ROPE] = op_rope,             [MLCI_OP_KV_APPEND] = op_kv_append,

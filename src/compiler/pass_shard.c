@@ -145,7 +145,8 @@ static void sd_constrain(sd_work *w, uint32_t id)
         else if (n->type.rank == 2)
             sd_vector(w, id, n->inputs[1]);
         break;
-    case MLCI_OP_SILU: case MLCI_OP_GELU: case MLCI_OP_RELU: case MLCI_OP_SIGMOID:
+    case MLCI_OP_SILU: case MLCI_OP_GELU: case MLCI_OP_GELU_ERF: case MLCI_OP_RELU:
+    case MLCI_OP_SIGMOID:
     case MLCI_OP_SCALE: case MLCI_OP_SOFTCAP: case MLCI_OP_ROPE: case MLCI_OP_TAKE:
         sd_union(w, id, n->inputs[0]);
         break;

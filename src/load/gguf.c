@@ -171,7 +171,7 @@ static mlc_status gu_array(gu_reader *r, const mlci_text *key, mlci_value *v)
     return st;
 }
 
-static mlc_status gu_key(gu_reader *r, mlci_gguf_key *k)
+static mlc_status gu_key(gu_reader *r, mlci_entry *k)
 {
     uint64_t type = 0;
     mlc_status st = gu_text(r, GU_MAX_NAME, &k->name, "a key's name");
@@ -270,86 +270,9 @@ static mlc_status gu_tensor(gu_reader *r, mlci_tensor *t, uint64_t alignment)
     return st;
 }
 
-/* ---- look-up --------------------------------------------------------------------- */
-
-/* Open addressing; slots hold index + 1.  Returns the slot of the name, or of
- * the free place where it would go. */
-static size_t gu_slot(const uint32_t *slots, size_t n_slots, const char *name,
-                      size_t n, const void *items, size_t stride)
-{
-    size_t s = (size_t)mlci_hash(name, n, 0) & (n_slots - 1);
-
-    for (; slots[s] != 0; s = (s + 1) & (n_slots - 1)) {
-        const mlci_text *t = (const mlci_text *)(const void *)
-            ((const char *)items + (slots[s] - 1) * stride);
-
-        if (t->n == n && memcmp(t->p, name, n) == 0)
-            break;
-    }
-    return s;
-}
-
-/* Index the names (the first member of each item); a name may occur once. */
-static mlc_status gu_index(mlci_gguf *g, const void *items, size_t n, size_t stride,
-                           uint32_t **slots, size_t *n_slots, const char *what,
-                           mlc_error *err)
-{
-    *n_slots = 16;
-    while (*n_slots < 2 * n)
-        *n_slots *= 2;
-    *slots = mlci_arena_new(&g->arena, *n_slots, sizeof **slots);
-    if (*slots == NULL)
-        return mlci_nomem(err, "file directory");
-    for (size_t i = 0; i < n; i++) {
-        const mlci_text *t = (const mlci_text *)(const void *)
-            ((const char *)items + i * stride);
-        size_t s = gu_slot(*slots, *n_slots, t->p, t->n, items, stride);
-
-        if ((*slots)[s] != 0)
-            return mlci_fail(err, MLC_EFORMAT, 0, "%s %.*s occurs twice", what,
-                             (int)mlci_min(t->n, 100), t->p);
-        (*slots)[s] = (uint32_t)i + 1;
-    }
-    return MLC_OK;
-}
-
-static bool gu_find(const void *impl, const char *key, size_t n, mlci_value *out)
-{
-    const mlci_gguf *g = impl;
-    uint32_t i = g->key_slots[gu_slot(g->key_slots, g->n_key_slots, key, n,
-                                      g->keys, sizeof *g->keys)];
-
-    if (i == 0)
-        return false;
-    *out = g->keys[i - 1].value;
-    return true;
-}
-
-static const mlci_tensor *gu_find_tensor(const void *impl, const char *name, size_t n)
-{
-    const mlci_gguf *g = impl;
-    uint32_t i = g->tensor_slots[gu_slot(g->tensor_slots, g->n_tensor_slots, name,
-                                         n, g->tensors, sizeof *g->tensors)];
-
-    return i == 0 ? NULL : &g->tensors[i - 1];
-}
-
-void mlci_gguf_config(const mlci_gguf *g, mlci_config *c)
-{
-    mlci_value v;
-
-    memset(c, 0, sizeof *c);
-    c->impl = g;
-    c->find = gu_find;
-    c->tensor = gu_find_tensor;
-    c->arch.p = "";
-    if (mlci_config_find(c, "general.architecture", &v) && v.type == MLCI_VALUE_TEXT)
-        c->arch = v.text;
-}
-
 /* ---- the whole ------------------------------------------------------------------- */
 
-static mlc_status gu_header(gu_reader *r, mlci_gguf *g)
+static mlc_status gu_header(gu_reader *r, mlci_directory *g)
 {
     uint64_t version = 0, nt = 0, nk = 0;
     mlc_status st;
@@ -386,7 +309,7 @@ static mlc_status gu_header(gu_reader *r, mlci_gguf *g)
 }
 
 /* Offsets become offsets in the file, and must lie inside it. */
-static mlc_status gu_place(gu_reader *r, mlci_gguf *g, uint64_t data,
+static mlc_status gu_place(gu_reader *r, mlci_directory *g, uint64_t data,
                            uint64_t file_size)
 {
     for (size_t i = 0; i < g->n_tensors; i++) {
@@ -401,7 +324,7 @@ static mlc_status gu_place(gu_reader *r, mlci_gguf *g, uint64_t data,
     return MLC_OK;
 }
 
-static mlc_status gu_parse(mlci_gguf *g, gu_reader *r, uint64_t file_size)
+static mlc_status gu_parse(mlci_directory *g, gu_reader *r, uint64_t file_size)
 {
     const unsigned char *start = r->p;
     mlci_config c;
@@ -411,25 +334,23 @@ static mlc_status gu_parse(mlci_gguf *g, gu_reader *r, uint64_t file_size)
     for (size_t i = 0; i < g->n_keys && st == MLC_OK; i++)
         st = gu_key(r, &g->keys[i]);
     if (st == MLC_OK)
-        st = gu_index(g, g->keys, g->n_keys, sizeof *g->keys, &g->key_slots,
-                      &g->n_key_slots, "key", r->err);
+        st = mlci_directory_index_keys(g, r->err);
     if (st != MLC_OK)
         return st;
-    mlci_gguf_config(g, &c);
+    mlci_directory_config(g, &c);
     st = mlci_config_u32_or(&c, "general.alignment", 1, 1 << 20, 32, &alignment,
                             r->err);
     for (size_t i = 0; i < g->n_tensors && st == MLC_OK; i++)
         st = gu_tensor(r, &g->tensors[i], alignment);
     if (st == MLC_OK)
-        st = gu_index(g, g->tensors, g->n_tensors, sizeof *g->tensors,
-                      &g->tensor_slots, &g->n_tensor_slots, "tensor", r->err);
+        st = mlci_directory_index_tensors(g, r->err);
     if (st != MLC_OK)
         return st;
     g->head_bytes = (size_t)(r->p - start);
     return gu_place(r, g, mlci_round_up(g->head_bytes, alignment), file_size);
 }
 
-mlc_status mlci_gguf_parse(mlci_gguf *g, mlc_context *ctx,
+mlc_status mlci_gguf_parse(mlci_directory *g, mlc_context *ctx,
                            const unsigned char *bytes, size_t n,
                            uint64_t file_size, mlc_error *err)
 {
@@ -440,12 +361,12 @@ mlc_status mlci_gguf_parse(mlci_gguf *g, mlc_context *ctx,
     mlci_arena_init(&g->arena, ctx, gu_limit);
     st = gu_parse(g, &r, file_size);
     if (st != MLC_OK)
-        mlci_gguf_close(g);
+        mlci_directory_close(g);
     return st;
 }
 
 /* Without a mapping, read the head in doubling pieces until it is whole. */
-static mlc_status gu_read_head(mlci_gguf *g, const mlci_source *s, mlc_error *err)
+static mlc_status gu_read_head(mlci_directory *g, const mlci_source *s, mlc_error *err)
 {
     uint64_t want = GU_HEAD_FIRST;
 
@@ -466,7 +387,7 @@ static mlc_status gu_read_head(mlci_gguf *g, const mlci_source *s, mlc_error *er
         g->head_bytes = n;
         if (st == MLC_OK)
             return st;
-        mlci_gguf_close(g);
+        mlci_directory_close(g);
         if (!r.cut || n == s->size)
             return st;
         if (want >= GU_HEAD_MOST)
@@ -475,52 +396,11 @@ static mlc_status gu_read_head(mlci_gguf *g, const mlci_source *s, mlc_error *er
     }
 }
 
-mlc_status mlci_gguf_open(mlci_gguf *g, const mlci_source *s, mlc_error *err)
+mlc_status mlci_gguf_open(mlci_directory *g, const mlci_source *s, mlc_error *err)
 {
     mlc_status st = s->data != NULL || s->size == 0
         ? mlci_gguf_parse(g, s->ctx, s->data, (size_t)s->size, s->size, err)
         : gu_read_head(g, s, err);
 
     return mlci_error_prefix(err, st, s->name);
-}
-
-void mlci_gguf_close(mlci_gguf *g)
-{
-    if (g->arena.ctx != NULL && g->head != NULL)
-        mlci_delete(g->arena.ctx, g->head, g->head_bytes, 1);
-    mlci_arena_reset(&g->arena);
-    memset(g, 0, sizeof *g);
-}
-
-/* ---- printing ---------------------------------------------------------------------- */
-
-void mlci_value_print(const mlci_value *v, char *buf, size_t cap)
-{
-    size_t n = 0;
-
-    switch (v->type) {
-    case MLCI_VALUE_UINT:
-        snprintf(buf, cap, "%llu", (unsigned long long)v->u);
-        return;
-    case MLCI_VALUE_INT:
-        snprintf(buf, cap, "%lld", (long long)v->i);
-        return;
-    case MLCI_VALUE_FLOAT:
-        snprintf(buf, cap, "%g", v->f);
-        return;
-    case MLCI_VALUE_BOOL:
-        snprintf(buf, cap, "%s", v->u != 0 ? "true" : "false");
-        return;
-    case MLCI_VALUE_TEXT:
-        snprintf(buf, cap, "%.*s%s", (int)mlci_min(v->text.n, 200), v->text.p,
-                 v->text.n > 200 ? "..." : "");
-        break;
-    case MLCI_VALUE_ARRAY:
-        snprintf(buf, cap, "[%llu %s]", (unsigned long long)v->u,
-                 v->item == MLCI_VALUE_TEXT ? "texts" : "numbers");
-        return;
-    }
-    for (n = 0; buf[n] != 0; n++)  /* one line */
-        if ((unsigned char)buf[n] < 0x20)
-            buf[n] = ' ';
 }

@@ -109,6 +109,8 @@ mlc_status mlci_kv_open(mlci_kv *kv, mlc_context *ctx, const mlci_module *m,
     kv->f32 = f32;
     kv->max_blocks = (uint32_t)kv_blocks(kv_tokens);
     kv->max_tokens = (uint64_t)kv->max_blocks * MLCI_KV_PAGE;
+    if (m->n_positions > 0)
+        kv->max_tokens = mlci_min(kv->max_tokens, m->n_positions);
     kv->lengths = mlci_new(ctx, n_sequences, sizeof *kv->lengths);
     kv->tokens = mlci_new(ctx, mlci_mul(n_sequences, (size_t)kv->max_tokens),
                           sizeof *kv->tokens);

@@ -6,7 +6,7 @@
 #define MLCI_MODEL_H
 
 #include "../../models/models.h"
-#include "../load/gguf.h"
+#include "../load/files.h"
 #include "../runtime/backend.h"
 #include "../text/tokenizer.h"
 #include "kv.h"
@@ -16,8 +16,7 @@ typedef struct mlci_metadata { const char *key, *value; } mlci_metadata;
 struct mlc_model {
     mlc_context   *ctx;
     atomic_int     refs;
-    mlci_source    source;
-    mlci_gguf      gguf;
+    mlci_files     files;
     mlci_config    config;
     mlci_arena     arena;         /* graph, plan, texts                        */
     mlci_module    module;
@@ -25,7 +24,7 @@ struct mlc_model {
     mlci_decoder   decoder;
     const mlci_backend *backend;
     mlci_weights  *weights;       /* NULL with MLC_MODEL_NO_WEIGHTS            */
-    mlc_tokenizer *tokenizer;
+    mlc_tokenizer *tokenizer;     /* NULL: a directory without one             */
     mlci_comm     *comm;          /* of the ranks, NULL: one                   */
     const char    *arch, *name, *format;
     const char    *chat_template; /* NULL if the file has none                 */

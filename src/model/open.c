@@ -63,8 +63,8 @@ static mlc_status mo_describe(mlc_model *m, mlc_error *err)
         return st;
     if (m->chat_template_bytes == 0)
         m->chat_template = NULL;
-    for (size_t i = 0; i < m->gguf.n_tensors; i++) {
-        const mlci_tensor *t = &m->gguf.tensors[i];
+    for (size_t i = 0; i < m->files.directory.n_tensors; i++) {
+        const mlci_tensor *t = &m->files.directory.tensors[i];
         uint64_t items = t->n_bytes / mlci_format_table[t->format].block_bytes
                        * mlci_format_table[t->format].block_items;
 
@@ -75,11 +75,11 @@ static mlc_status mo_describe(mlc_model *m, mlc_error *err)
         if (count[f] > count[most])
             most = f;
     m->format = mlci_format_table[most].name;
-    m->metadata = mlci_arena_new(&m->arena, m->gguf.n_keys, sizeof *m->metadata);
+    m->metadata = mlci_arena_new(&m->arena, m->files.directory.n_keys, sizeof *m->metadata);
     if (m->metadata == NULL)
         return mlci_nomem(err, "metadata");
-    for (; m->n_metadata < m->gguf.n_keys; m->n_metadata++) {
-        const mlci_gguf_key *k = &m->gguf.keys[m->n_metadata];
+    for (; m->n_metadata < m->files.directory.n_keys; m->n_metadata++) {
+        const mlci_entry *k = &m->files.directory.keys[m->n_metadata];
         char text[256];
 
         mlci_value_print(&k->value, text, sizeof text);
@@ -97,15 +97,15 @@ static mlc_status mo_describe(mlc_model *m, mlc_error *err)
 static mlc_status mo_hash(mlc_model *m, mlc_error *err)
 {
     unsigned char bytes[64];
-    uint64_t h = mlci_hash(m->arch, strlen(m->arch), m->gguf.n_tensors);
+    uint64_t h = mlci_hash(m->arch, strlen(m->arch), m->files.directory.n_tensors);
 
     if (m->comm != NULL)         /* a rank's state is its own */
         h = mlci_mix(h ^ ((uint64_t)m->comm->rank << 32 | m->comm->n_ranks));
 
-    for (size_t i = 0; i < m->gguf.n_tensors; i++) {
-        const mlci_tensor *t = &m->gguf.tensors[i];
+    for (size_t i = 0; i < m->files.directory.n_tensors; i++) {
+        const mlci_tensor *t = &m->files.directory.tensors[i];
         size_t n = t->n_bytes < sizeof bytes ? (size_t)t->n_bytes : sizeof bytes;
-        mlc_status st = mlci_source_read(&m->source, t->offset, bytes, n, err);
+        mlc_status st = mlci_source_read(&m->files.items[t->file], t->offset, bytes, n, err);
 
         if (st != MLC_OK)
             return st;
@@ -145,7 +145,7 @@ static mlc_status mo_compile(mlc_model *m, const mlci_how *how, mlc_error *err)
     }
     st = mlci_model_compile(&m->config, &goal, &m->arena, &m->module, &m->decoder, &m->plan,
                             NULL, NULL, err);
-    if (st == MLC_OK && m->tokenizer->n_tokens != m->decoder.vocab)
+    if (st == MLC_OK && m->tokenizer != NULL && m->tokenizer->n_tokens != m->decoder.vocab)
         st = mlci_fail(err, MLC_EFORMAT, 0, "the vocabulary has %u tokens, the embedding "
                        "%u rows", m->tokenizer->n_tokens, m->decoder.vocab);
     return st;
@@ -155,20 +155,19 @@ static mlc_status mo_open(mlc_model *m, const mlc_model_options *opts,
                           const mlci_how *how, mlc_error *err)
 {
     mlci_load load = { .ctx = m->ctx, .module = &m->module, .plan = &m->plan,
-                       .source = &m->source, .comm = how->comm, .progress = opts->progress,
+                       .files = m->files.items, .comm = how->comm, .progress = opts->progress,
                        .progress_user = opts->progress_user };
+    mlci_value model;
     mlc_status st = mlci_device_check(m->ctx, opts->device, err);
 
     if (st != MLC_OK)
         return st;
     m->backend = &mlci_backend_cpu;
     m->comm = how->comm;
-    st = mlci_gguf_open(&m->gguf, &m->source, err);
-    if (st != MLC_OK)
-        return st;  /* its errors name the file already */
-    mlci_gguf_config(&m->gguf, &m->config);
+    mlci_files_config(&m->files, &m->config);
     st = mo_describe(m, err);
-    if (st == MLC_OK)
+    if (st == MLC_OK && (!m->files.halves || mlci_config_find(&m->config, "tokenizer.ggml.model",
+                                                              &model)))
         st = mlci_tokenizer_new(m->ctx, &m->config, &m->tokenizer, err);
     if (st == MLC_OK && (opts->flags & MLC_MODEL_NO_WEIGHTS) == 0) {
         st = mo_compile(m, how, err);
@@ -179,8 +178,8 @@ static mlc_status mo_open(mlc_model *m, const mlc_model_options *opts,
     }
     /* The directory (vocabulary texts) has been copied where it is needed. */
     if (st == MLC_OK)
-        mlci_source_release(&m->source, 0, m->gguf.head_bytes);
-    return mlci_error_prefix(err, st, m->source.name);
+        mlci_source_release(&m->files.items[0], 0, m->files.directory.head_bytes);
+    return mlci_error_prefix(err, st, m->files.name);
 }
 
 static void mo_free(mlc_model *m)
@@ -191,8 +190,7 @@ static void mo_free(mlc_model *m)
         m->backend->weights_close(m->weights);
     mlc_tokenizer_close(m->tokenizer);
     mlci_arena_reset(&m->arena);
-    mlci_gguf_close(&m->gguf);
-    mlci_source_close(&m->source);
+    mlci_files_close(&m->files);
     mlci_delete(ctx, m, 1, sizeof *m);
     mlci_context_unref(ctx);
 }
@@ -230,12 +228,11 @@ mlc_status mlci_model_open(mlc_context *ctx, const char *path, const mlc_source 
         return mlci_nomem(err, "model");
     m->ctx = ctx;
     mlci_context_ref(ctx);
-    m->source.file.fd = -1;
     atomic_init(&m->refs, 1);
     mlci_arena_init(&m->arena, ctx, mo_limit);
     st = path != NULL
-        ? mlci_source_path(&m->source, ctx, path, (opts.flags & MLC_MODEL_NO_MMAP) == 0, err)
-        : mlci_source_user(&m->source, ctx, source, err);
+        ? mlci_files_open(&m->files, ctx, path, (opts.flags & MLC_MODEL_NO_MMAP) == 0, err)
+        : mlci_files_open_user(&m->files, ctx, source, err);
     if (st == MLC_OK)
         st = mo_open(m, &opts, how != NULL ? how : &usual, err);
     if (st != MLC_OK) {
@@ -243,7 +240,7 @@ mlc_status mlci_model_open(mlc_context *ctx, const char *path, const mlc_source 
         return st;
     }
     mlci_log(ctx, MLC_LOG_INFO, "opened %s: %s, %llu M parameters, mostly %s",
-             m->source.name, m->arch, (unsigned long long)(m->n_parameters / 1000000),
+             m->files.name, m->arch, (unsigned long long)(m->n_parameters / 1000000),
              m->format);
     *out = m;
     return MLC_OK;
@@ -269,8 +266,7 @@ mlc_status mlc_model_open_source(mlc_context *ctx, const mlc_source *source,
 mlc_status mlc_tokenizer_open(mlc_context *ctx, const char *path, mlc_tokenizer **out,
                               mlc_error *err)
 {
-    mlci_source s;
-    mlci_gguf g;
+    mlci_files f;
     mlci_config c;
     mlc_status st;
 
@@ -279,16 +275,12 @@ mlc_status mlc_tokenizer_open(mlc_context *ctx, const char *path, mlc_tokenizer 
     *out = NULL;
     if (ctx == NULL || path == NULL)
         return mlci_fail(err, MLC_EINVAL, 0, "ctx or path is NULL");
-    st = mlci_source_path(&s, ctx, path, true, err);
-    if (st != MLC_OK)
-        return st;
-    st = mlci_gguf_open(&g, &s, err);
+    st = mlci_files_open(&f, ctx, path, true, err);
     if (st == MLC_OK) {
-        mlci_gguf_config(&g, &c);
-        st = mlci_error_prefix(err, mlci_tokenizer_new(ctx, &c, out, err), s.name);
-        mlci_gguf_close(&g);
+        mlci_files_config(&f, &c);
+        st = mlci_error_prefix(err, mlci_tokenizer_new(ctx, &c, out, err), f.name);
     }
-    mlci_source_close(&s);
+    mlci_files_close(&f);
     return st;
 }
 
@@ -306,8 +298,8 @@ mlc_status mlc_model_get_info(const mlc_model *m, mlc_model_info *info)
     r.chat_template = m->chat_template;
     r.chat_template_bytes = m->chat_template_bytes;
     r.n_parameters = m->n_parameters;
-    r.file_bytes = m->source.size;
-    r.vocab_size = m->tokenizer->n_tokens;
+    r.file_bytes = mlci_files_bytes(&m->files);
+    r.vocab_size = m->tokenizer != NULL ? m->tokenizer->n_tokens : m->decoder.vocab;
     r.device = m->backend->name;
     r.format = m->format;
     if (m->weights != NULL) {

@@ -45,7 +45,7 @@ typedef struct mlci_load {
     mlc_context       *ctx;
     const mlci_module *module;
     const mlci_plan   *plan;
-    const mlci_source *source;
+    const mlci_source *files;         /* the tensors' numbers are theirs         */
     mlci_comm         *comm;          /* NULL: one rank                         */
     mlc_status       (*progress)(void *user, double done);
     void              *progress_user;

@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
     mlc_context *ctx = fuzz_context();
     mlc_error err = { 0 };
-    mlci_gguf g;
+    mlci_directory g;
     mlci_config config;
     mlci_arena arena;
     mlci_module m;
@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
         FUZZ_CHECK(err.text[0] != 0 && err.status == st);
         return 0;
     }
-    mlci_gguf_config(&g, &config);
+    mlci_directory_config(&g, &config);
     if (mlci_tokenizer_new(ctx, &config, &tok, &err) == MLC_OK) {
         int32_t ids[32];
         size_t n_ids = 0;
@@ -42,6 +42,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
         st = mlci_compile(&m, NULL, &plan, NULL, NULL);
     FUZZ_CHECK(st == MLC_OK || err.text[0] != 0);
     mlci_arena_reset(&arena);
-    mlci_gguf_close(&g);
+    mlci_directory_close(&g);
     return 0;
 }

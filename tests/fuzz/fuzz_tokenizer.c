@@ -29,7 +29,7 @@ static mlc_tokenizer *make(int score_based)
     static const char *const pieces[] = { "th", "the", "in", "er", "\xe2\x96\x81", "\xe2\x96\x81t",
                                           "\xe2\x96\x81the", "ab", "\xc3\xa9" };
     gguf_make g;
-    mlci_gguf file;
+    mlci_directory file;
     mlci_config config;
     mlc_tokenizer *tok = NULL;
     mlc_error err;
@@ -67,9 +67,9 @@ static mlc_tokenizer *make(int score_based)
     }
     gm_finish(&g);
     FUZZ_CHECK(mlci_gguf_parse(&file, fuzz_context(), g.p, g.n, g.n, &err) == MLC_OK);
-    mlci_gguf_config(&file, &config);
+    mlci_directory_config(&file, &config);
     FUZZ_CHECK(mlci_tokenizer_new(fuzz_context(), &config, &tok, &err) == MLC_OK);
-    mlci_gguf_close(&file);
+    mlci_directory_close(&file);
     free(g.p);
     return tok;
 }

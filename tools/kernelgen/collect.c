@@ -94,6 +94,8 @@ static const mlci_program *kg_fuse(kg_set *s, const mlci_program *a, const mlci_
     return mlci_tir_merge(&s->t, "fused", parts, 2, &result, 1, &m) ? m.program : NULL;
 }
 
+enum { KG_ALL_FORMATS = 3 };
+
 /* ---- architectures ------------------------------------------------------------------- */
 
 /* A model without a file: small sizes, and every optional tensor or none. */
@@ -178,6 +180,13 @@ static void kg_architecture(kg_set *s, const kg_case *k)
     mlci_arena_reset(&arena);
 }
 
+/* Products on devices decode what they read: kernels of every format for the first
+ * architectures, of what directories bring for the others. */
+static bool kg_wanted(size_t arch, mlci_format f)
+{
+    return arch < KG_ALL_FORMATS || f == MLCI_F16 || f == MLCI_BF16 || f == MLCI_Q4_0;
+}
+
 /* On the CPU the templates decode: one format stands for all.  There each pass may be
  * left out, for measuring. */
 static void kg_architectures(kg_set *s)
@@ -200,7 +209,8 @@ static void kg_architectures(kg_set *s)
             k.without = NULL;
             for (int f = 0; f < MLCI_FORMAT_COUNT; f++) {
                 k.format = (mlci_format)f;
-                kg_architecture(s, &k);
+                if (kg_wanted(i, k.format))
+                    kg_architecture(s, &k);
             }
         }
 }

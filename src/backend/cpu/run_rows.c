@@ -13,10 +13,12 @@ static void rw_share(const cpu_job *j, size_t n, size_t *begin, size_t *end)
     mlci_team_share(j->team, j->thread, n, begin, end);
 }
 
-/* The caller's own rows are as the model's, whatever comes after the look-up. */
+/* The caller's own rows instead of tokens' are as the model's, whatever comes after the
+ * look-up. */
 static const float *rw_given(const cpu_job *j, size_t row)
 {
-    return j->step->embeddings != NULL ? j->step->embeddings[row] : NULL;
+    return j->step->embeddings != NULL && j->call->x == j->p->weights->module->tokens
+         ? j->step->embeddings[row] : NULL;
 }
 
 void cpu_run_embed(const cpu_job *j)
@@ -24,13 +26,14 @@ void cpu_run_embed(const cpu_job *j)
     const mlci_call *c = j->call;
     const cpu_weight *w = &j->p->weights->nodes[c->segments[0].weight];
     const cpu_use *after = cpu_use_of(j, 0);
+    const int32_t *ids = (const int32_t *)(const void *)cpu_value(j, c->x);
     size_t begin, end;
 
     rw_share(j, j->step->n_rows, &begin, &end);
     for (size_t i = begin; i < end; i++) {
         float *out = cpu_value(j, c->out) + i * c->columns;
         float *row = after->fn != NULL ? j->p->threads[j->thread].row : out;
-        uint32_t token = (uint32_t)j->step->tokens[i];
+        uint32_t token = (uint32_t)ids[i];
 
         if (rw_given(j, i) != NULL) {
             memcpy(out, rw_given(j, i), c->columns * sizeof *out);

@@ -9,6 +9,7 @@
  */
 #include "cpu.h"
 #include "../../../kernels/weight/blocks.h"
+#include "../../load/tensor.h"
 
 #include <string.h>
 
@@ -37,7 +38,7 @@ static void we_pack(void *arg, mlci_team *team, uint32_t thread)
 
 typedef struct we_reader {
     const mlci_load *load;
-    uint8_t  *buffer;         /* of a piece, when the source is not mapped      */
+    uint8_t  *buffer;         /* of a piece, when a tensor is not mapped as it is */
     size_t    buffer_bytes;
     uint64_t  done, total;    /* bytes of the file                              */
 } we_reader;
@@ -53,9 +54,9 @@ static mlc_status we_progress(we_reader *r, uint64_t n, mlc_error *err)
     return st == MLC_OK ? st : mlci_fail(err, st, 0, "loading was stopped");
 }
 
-/* Where this rank's part of a stored tensor is in the file. */
+/* This rank's part of a stored tensor. */
 typedef struct we_part {
-    uint64_t offset;          /* of its first row                               */
+    uint64_t begin;           /* its first row, or a vector's first block       */
     size_t   row_bytes, skip; /* of a whole row; before the part's columns      */
     uint32_t rows, columns;
 } we_part;
@@ -64,9 +65,9 @@ static we_part we_part_of(const mlci_node *n)
 {
     const mlci_tensor *t = n->tensor;
     const mlci_format_info *f = &mlci_format_table[t->format];
-    we_part p = { .offset = t->offset, .rows = (uint32_t)t->dims[0],
+    we_part p = { .rows = (uint32_t)t->dims[0],
                   .columns = t->rank == 2 ? (uint32_t)t->dims[1] : 1,
-                  .row_bytes = (size_t)(t->n_bytes / t->dims[0]) };
+                  .row_bytes = mlci_tensor_row_bytes(t) };
 
     if (n->slice.n == 0)
         return p;
@@ -75,10 +76,10 @@ static we_part we_part_of(const mlci_node *n)
         p.skip = n->slice.begin / f->block_items * f->block_bytes;
     } else if (t->rank == 2) {
         p.rows = n->slice.n;
-        p.offset += (uint64_t)n->slice.begin * p.row_bytes;
+        p.begin = n->slice.begin;
     } else {
         p.rows = n->slice.n;
-        p.offset += (uint64_t)n->slice.begin / f->block_items * f->block_bytes;
+        p.begin = n->slice.begin / f->block_items;
     }
     return p;
 }
@@ -95,7 +96,8 @@ static uint64_t we_read_bytes(const mlci_node *n)
 static mlc_status we_matrix(we_reader *r, const mlci_node *node, cpu_weight *w,
                             uint8_t *out, mlc_error *err)
 {
-    const mlci_source *s = r->load->source;
+    const mlci_source *files = r->load->files;
+    const mlci_tensor *t = node->tensor;
     const we_part part = we_part_of(node);
     size_t panel_rows = part.row_bytes * MLCI_PANEL_ROWS;
     uint32_t step = (uint32_t)mlci_max(1, WE_PIECE / panel_rows);
@@ -104,21 +106,17 @@ static mlc_status we_matrix(we_reader *r, const mlci_node *node, cpu_weight *w,
     w->packed.data = out;
     for (uint32_t p = 0; p < w->packed.n_panels && st == MLC_OK; p += step) {
         uint32_t end = (uint32_t)mlci_min(p + step, w->packed.n_panels);
-        uint64_t from = part.offset + (uint64_t)p * panel_rows;
+        uint64_t from = part.begin + (uint64_t)p * MLCI_PANEL_ROWS;
         size_t rows = mlci_min((end - p) * MLCI_PANEL_ROWS, part.rows - p * MLCI_PANEL_ROWS);
-        size_t n = rows * part.row_bytes;
-        we_piece piece = { &w->packed, node->tensor->format, r->buffer, part.row_bytes, p, end,
+        we_piece piece = { &w->packed, t->format, NULL, part.row_bytes, p, end,
                            out + p * w->packed.panel_bytes };
 
-        if (s->data != NULL)
-            piece.blocks = s->data + from;
-        else
-            st = mlci_source_read(s, from, r->buffer, n, err);
-        piece.blocks += part.skip;
+        st = mlci_tensor_rows(files, t, from, rows, r->buffer, &piece.blocks, err);
         if (st == MLC_OK) {
+            piece.blocks += part.skip;
             mlci_pool_run(r->load->ctx->pool, we_pack, &piece);
-            mlci_source_release(s, from, n);
-            st = we_progress(r, n, err);
+            mlci_tensor_release(files, t, from, rows);
+            st = we_progress(r, rows * part.row_bytes, err);
         }
     }
     return st;
@@ -128,39 +126,31 @@ static mlc_status we_matrix(we_reader *r, const mlci_node *node, cpu_weight *w,
 static mlc_status we_rows(we_reader *r, const mlci_tensor *t, cpu_weight *w,
                           uint8_t *out, mlc_error *err)
 {
-    const mlci_source *s = r->load->source;
-    mlc_status st = MLC_OK;
+    mlc_status st = mlci_tensor_rows(r->load->files, t, 0, (size_t)t->dims[0], out, &w->rows, err);
 
-    w->row_bytes = (size_t)(t->n_bytes / t->dims[0]);
-    w->rows = s->data != NULL ? s->data + t->offset : out;
-    if (s->data == NULL)
-        st = mlci_source_read(s, t->offset, out, (size_t)t->n_bytes, err);
+    w->row_bytes = mlci_tensor_row_bytes(t);
     return st == MLC_OK ? we_progress(r, t->n_bytes, err) : st;
 }
 
 static mlc_status we_vector(we_reader *r, const mlci_node *node, cpu_weight *w, float *out,
                             mlc_error *err)
 {
-    const mlci_source *s = r->load->source;
-    const mlci_format f = node->tensor->format;
+    const mlci_tensor *t = node->tensor;
     const we_part part = we_part_of(node);
-    const size_t n_bytes = part.rows / mlci_format_table[f].block_items
-                         * mlci_format_table[f].block_bytes;
-    mlc_status st = MLC_OK;
+    const size_t n = part.rows / mlci_format_table[t->format].block_items;
+    const uint8_t *blocks;
+    mlc_status st;
 
     w->vector = out;
-    if (s->data != NULL) {
-        mlci_blocks_decode(f, s->data + part.offset, part.rows, out);
-        return we_progress(r, n_bytes, err);
-    }
-    if (n_bytes > r->buffer_bytes)
+    if (n * part.row_bytes > r->buffer_bytes && !mlci_tensor_mapped(r->load->files, t))
         return mlci_fail(err, MLC_EUNSUPPORTED, 0, "vector of %u values", part.rows);
-    st = mlci_source_read(s, part.offset, r->buffer, n_bytes, err);
-    if (st == MLC_OK) {
-        mlci_blocks_decode(f, r->buffer, part.rows, out);
-        st = we_progress(r, n_bytes, err);
-    }
-    return st;
+    st = mlci_tensor_rows(r->load->files, t, part.begin, n, r->buffer, &blocks, err);
+    if (st != MLC_OK)
+        return st;
+    mlci_blocks_decode(t->format, blocks, part.rows, out);
+    for (uint32_t i = 0; i < part.rows && t->plus_one; i++)
+        out[i] += 1.0f;
+    return we_progress(r, n * part.row_bytes, err);
 }
 
 /* ---- planning the blob ----------------------------------------------------------- */
@@ -198,7 +188,8 @@ static size_t we_size(const mlci_load *load, const mlci_node *n, cpu_weight *w,
         mlci_packed_shape(&w->packed, n->tensor->format, part.rows, part.columns);
         return mlci_round_up(mlci_packed_bytes(&w->packed), 64);
     }
-    return load->source->data != NULL ? 0 : mlci_round_up((size_t)n->tensor->n_bytes, 64);
+    return mlci_tensor_mapped(load->files, n->tensor)
+         ? 0 : mlci_round_up((size_t)n->tensor->n_bytes, 64);
 }
 
 static mlc_status we_check(const mlci_node *n, mlc_error *err)
@@ -256,6 +247,7 @@ static mlc_status we_load(mlci_weights *w, const mlci_load *load, uint8_t *multi
 {
     we_reader r = { .load = load };
     mlc_status st = MLC_OK;
+    bool mapped = true;
 
     we_find_products(w, multiplied);
     for (uint32_t i = 1; i < w->module->n_nodes && st == MLC_OK; i++) {
@@ -266,10 +258,11 @@ static mlc_status we_load(mlci_weights *w, const mlci_load *load, uint8_t *multi
         if (n->op != MLCI_OP_WEIGHT && n->op != MLCI_OP_VECTOR)
             continue;
         st = we_check(n, err);
+        mapped &= mlci_tensor_mapped(load->files, n->tensor);
         r.total += we_read_bytes(n);
         if (n->op == MLCI_OP_WEIGHT)
-            r.buffer_bytes = mlci_max(r.buffer_bytes, (size_t)(n->tensor->n_bytes
-                                      / n->tensor->dims[0]) * MLCI_PANEL_ROWS);
+            r.buffer_bytes = mlci_max(r.buffer_bytes,
+                                      mlci_tensor_row_bytes(n->tensor) * MLCI_PANEL_ROWS);
         if (st == MLC_OK)
             w->blob_bytes += we_size(load, n, &w->nodes[i], multiplied[i]);
     }
@@ -279,7 +272,7 @@ static mlc_status we_load(mlci_weights *w, const mlci_load *load, uint8_t *multi
     if (w->blob == NULL)
         return mlci_fail(err, MLC_ENOMEM, 0, "out of memory: %zu MB of weights",
                          w->blob_bytes >> 20);
-    if (load->source->data == NULL) {
+    if (!mapped) {
         r.buffer_bytes = mlci_max(r.buffer_bytes, WE_PIECE);
         r.buffer = mlci_new(w->ctx, r.buffer_bytes, 1);
         if (r.buffer == NULL)

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * files.c - files.h.
+ */
+#include "files.h"
+#include "gguf.h"
+#include "hf.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { FI_MAX_PATH = 4096, FI_MAX_FILES = 4096 };
+
+static const size_t fi_limit = (size_t)1 << 30;     /* of a directory's texts */
+
+static mlc_status fi_path(const char *dir, const char *name, char path[FI_MAX_PATH], mlc_error *err)
+{
+    const int n = dir == NULL ? snprintf(path, FI_MAX_PATH, "%s", name)
+                              : snprintf(path, FI_MAX_PATH, "%s/%s", dir, name);
+
+    return n > 0 && n < FI_MAX_PATH ? MLC_OK
+         : mlci_fail(err, MLC_EINVAL, 0, "the path of %.100s is too long", name);
+}
+
+static mlc_status fi_room(mlci_files *f, mlc_error *err)
+{
+    void *items = f->items;
+    size_t cap = f->cap;
+
+    if (f->n == FI_MAX_FILES)
+        return mlci_fail(err, MLC_EUNSUPPORTED, 0, "more than %d files", FI_MAX_FILES);
+    if (!mlci_grow(f->ctx, &items, &cap, (size_t)f->n + 1, sizeof *f->items))
+        return mlci_nomem(err, "files");
+    f->items = items;
+    f->cap = (uint32_t)cap;
+    return MLC_OK;
+}
+
+mlc_status mlci_files_add(mlci_files *f, const char *dir, const char *name, bool map,
+                          uint32_t *number, mlc_error *err)
+{
+    char path[FI_MAX_PATH];
+    mlc_status st = fi_path(dir, name, path, err);
+
+    if (st == MLC_OK)
+        st = fi_room(f, err);
+    if (st == MLC_OK)
+        st = mlci_source_path(&f->items[f->n], f->ctx, path, map, err);
+    if (st == MLC_OK)
+        *number = f->n++;
+    return st;
+}
+
+mlc_status mlci_files_add_made(mlci_files *f, const void *data, size_t n, uint32_t *number,
+                               mlc_error *err)
+{
+    mlc_status st = fi_room(f, err);
+
+    if (st != MLC_OK)
+        return st;
+    f->items[f->n] = (mlci_source){ .ctx = f->ctx, .file = { .fd = -1 }, .data = data, .size = n };
+    *number = f->n++;
+    return MLC_OK;
+}
+
+const char *mlci_files_text(mlci_files *f, const char *dir, const char *name, size_t most,
+                            size_t *n, mlc_status *st, mlc_error *err)
+{
+    char path[FI_MAX_PATH], *text;
+    mlci_source s;
+
+    if (*st != MLC_OK || fi_path(dir, name, path, NULL) != MLC_OK || !mlci_os_is_file(path))
+        return NULL;
+    *st = mlci_source_path(&s, f->ctx, path, false, err);
+    if (*st != MLC_OK)
+        return NULL;
+    text = NULL;
+    *n = (size_t)s.size;
+    if (s.size > most)
+        *st = mlci_fail(err, MLC_EFORMAT, 0, "%s: larger than %zu MB", name, most >> 20);
+    else if ((text = mlci_arena_new(&f->directory.arena, *n + 1, 1)) == NULL)
+        *st = mlci_nomem(err, name);
+    else
+        *st = mlci_source_read(&s, 0, text, *n, err);
+    mlci_source_close(&s);
+    return *st == MLC_OK ? text : NULL;
+}
+
+static void fi_begin(mlci_files *f, mlc_context *ctx, bool map)
+{
+    memset(f, 0, sizeof *f);
+    f->ctx = ctx;
+    f->map = map;
+    mlci_arena_init(&f->directory.arena, ctx, fi_limit);
+}
+
+static mlc_status fi_gguf(mlci_files *f, mlc_error *err)
+{
+    mlc_status st = mlci_gguf_open(&f->directory, &f->items[0], err);
+
+    /* its errors name the file already */
+    return st;
+}
+
+mlc_status mlci_files_open(mlci_files *f, mlc_context *ctx, const char *path, bool map,
+                           mlc_error *err)
+{
+    uint32_t number;
+    mlc_status st;
+
+    fi_begin(f, ctx, map);
+    if (mlci_os_is_directory(path)) {
+        snprintf(f->name, sizeof f->name, "%.100s", path);
+        return mlci_error_prefix(err, mlci_hf_open(f, path, err), f->name);
+    }
+    st = mlci_files_add(f, NULL, path, map, &number, err);
+    if (st != MLC_OK)
+        return st;
+    memcpy(f->name, f->items[0].name, sizeof f->name);
+    return fi_gguf(f, err);
+}
+
+mlc_status mlci_files_open_user(mlci_files *f, mlc_context *ctx, const mlc_source *user,
+                                mlc_error *err)
+{
+    mlc_status st;
+
+    fi_begin(f, ctx, false);
+    st = fi_room(f, err);
+    if (st == MLC_OK)
+        st = mlci_source_user(&f->items[0], ctx, user, err);
+    if (st != MLC_OK)
+        return st;
+    f->n = 1;
+    memcpy(f->name, f->items[0].name, sizeof f->name);
+    return fi_gguf(f, err);
+}
+
+void mlci_files_close(mlci_files *f)
+{
+    if (f->ctx == NULL)
+        return;
+    mlci_directory_close(&f->directory);
+    for (uint32_t i = 0; i < f->n; i++)
+        mlci_source_close(&f->items[i]);
+    mlci_delete(f->ctx, f->items, f->cap, sizeof *f->items);
+    memset(f, 0, sizeof *f);
+}
+
+void mlci_files_config(const mlci_files *f, mlci_config *c)
+{
+    mlci_directory_config(&f->directory, c);
+    c->halves = f->halves;
+}
+
+uint64_t mlci_files_bytes(const mlci_files *f)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < f->n; i++)
+        sum += f->items[i].size;
+    return sum;
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * hf.c - hf.h: a directory of config.json and safetensors.
+ */
+#include "hf.h"
+#include "safetensors.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { HF_CONFIG_MOST = 16 << 20, HF_INDEX_MOST = 64 << 20 };
+
+typedef struct hf_reader {
+    mlci_files   *f;
+    const char   *path;
+    uint32_t      file;
+    bool          plus_one;    /* norms' gains are to be had 1 added             */
+    bool          post_norms;
+    bool          tied;
+    bool          columns;     /* GPT-2's matrices are [in, out]                 */
+    mlci_hf_shape shape;
+} hf_reader;
+
+static mlc_status hf_bad(const mlci_stored_tensor *s, mlc_status st, const char *what,
+                         mlc_error *err)
+{
+    return mlci_fail(err, st, 0, "tensor %.*s: %s", (int)mlci_min(s->name.n, 100), s->name.p, what);
+}
+
+static mlc_status hf_tensor(void *user, const mlci_stored_tensor *s, mlc_error *err)
+{
+    hf_reader *r = user;
+    mlci_hf_name name;
+    mlci_tensor t = { .name = s->name, .rank = s->rank, .offset = s->offset,
+                      .n_bytes = s->n_bytes, .file = r->file };
+    mlci_text copy = s->name;
+
+    mlci_hf_name_of(s->name, r->post_norms, &name);
+    if (name.part == MLCI_HF_SKIP || (r->tied && strcmp(name.name, "output") == 0))
+        return MLC_OK;
+    if (name.part == MLCI_HF_UNKNOWN)
+        return hf_bad(s, MLC_EUNSUPPORTED, "not of a known architecture", err);
+    if (s->type != MLCI_ST_F32 && s->type != MLCI_ST_F16 && s->type != MLCI_ST_BF16)
+        return mlci_fail(err, MLC_EUNSUPPORTED, 0, "tensor %.*s: dtype %s is unsupported",
+                         (int)mlci_min(copy.n, 100), copy.p, mlci_st_type_name(s->type));
+    if (s->rank < 1 || s->rank > 2 || s->dims[0] == 0 || s->n_bytes == 0)
+        return hf_bad(s, MLC_EFORMAT, "neither a matrix nor a vector", err);
+    t.format = s->type == MLCI_ST_F32 ? MLCI_F32 : s->type == MLCI_ST_F16 ? MLCI_F16 : MLCI_BF16;
+    memcpy(t.dims, s->dims, sizeof t.dims);
+    t.plus_one = r->plus_one && name.norm;
+    if (r->columns && s->rank == 2 && name.layer >= 0) {
+        t.dims[0] = s->dims[1];
+        t.dims[1] = s->dims[0];
+        t.all_rows = t.dims[0];
+        t.stored = MLCI_STORED_COLUMNS;
+    }
+    return mlci_hf_put(r->f, &name, &t, &r->shape, err);
+}
+
+static mlc_status hf_file(hf_reader *r, const char *name, mlc_error *err)
+{
+    mlc_status st = mlci_files_add(r->f, r->path, name, r->f->map, &r->file, err);
+
+    return st != MLC_OK ? st
+         : mlci_safetensors_open(&r->f->directory.arena, &r->f->items[r->file], hf_tensor, r, err);
+}
+
+/* A file's name out of an index: it stays in the directory. */
+static bool hf_plain_name(const mlci_json *v)
+{
+    return v->type == MLCI_JSON_STRING && v->text_bytes > 0 && v->text_bytes < 200
+        && memchr(v->text, '/', v->text_bytes) == NULL && memchr(v->text, 0, v->text_bytes) == NULL
+        && v->text[0] != '.';
+}
+
+/* model.safetensors.index.json names a file for each tensor; each file once. */
+static mlc_status hf_shards(hf_reader *r, const char *text, size_t n, mlc_error *err)
+{
+    const mlci_json *index, *map;
+    const uint32_t first = r->f->n;
+    char name[256];
+    mlc_status st = mlci_json_parse(&r->f->directory.arena, text, n, &index, err);
+
+    if (st != MLC_OK)
+        return mlci_error_prefix(err, st, "model.safetensors.index.json");
+    map = mlci_json_get(index, "weight_map");
+    if (map == NULL || map->type != MLCI_JSON_OBJECT)
+        return mlci_fail(err, MLC_EFORMAT, 0, "model.safetensors.index.json: no weight_map");
+    for (const mlci_json *v = map->items; v != NULL && st == MLC_OK; v = v->next) {
+        bool known = false;
+
+        if (!hf_plain_name(v))
+            return mlci_fail(err, MLC_EFORMAT, 0, "model.safetensors.index.json: a file's name "
+                             "that is none");
+        snprintf(name, sizeof name, "%.*s", (int)v->text_bytes, v->text);
+        for (uint32_t i = first; i < r->f->n && !known; i++)
+            known = strncmp(r->f->items[i].name, name, sizeof r->f->items[i].name - 28) == 0;
+        if (!known)
+            st = hf_file(r, name, err);
+    }
+    return st;
+}
+
+static mlc_status hf_weights(hf_reader *r, mlc_error *err)
+{
+    mlc_status st = MLC_OK;
+    size_t n;
+    const char *index = mlci_files_text(r->f, r->path, "model.safetensors.index.json",
+                                        HF_INDEX_MOST, &n, &st, err);
+
+    if (st != MLC_OK)
+        return st;
+    return index != NULL ? hf_shards(r, index, n, err) : hf_file(r, "model.safetensors", err);
+}
+
+/* What reading tensors needs of the configuration. */
+static mlc_status hf_shape(hf_reader *r, const mlci_json *config, const char *arch, mlc_error *err)
+{
+    const mlci_json *tied = mlci_json_get(config, "tie_word_embeddings");
+    mlci_config c;
+    uint32_t width = 0;
+    mlc_status st = mlci_directory_index_keys(&r->f->directory, err);
+
+    if (st != MLC_OK)
+        return st;
+    mlci_directory_config(&r->f->directory, &c);
+    r->tied = tied != NULL && tied->type == MLCI_JSON_TRUE;
+    r->plus_one = strncmp(arch, "gemma", 5) == 0;
+    r->post_norms = strcmp(arch, "gemma3") == 0 || strcmp(arch, "olmo2") == 0;
+    r->columns = strcmp(arch, "gpt2") == 0;
+    st = mlci_config_u32(&c, ".embedding_length", 1, 1 << 20, &width, err);
+    if (st == MLC_OK)
+        st = mlci_config_u32(&c, ".attention.head_count", 1, 4096, &r->shape.n_heads, err);
+    if (st == MLC_OK)
+        st = mlci_config_u32_or(&c, ".attention.head_count_kv", 1, 4096, r->shape.n_heads,
+                                &r->shape.n_kv_heads, err);
+    if (st == MLC_OK)
+        st = mlci_config_u32_or(&c, ".attention.key_length", 1, 4096, width / r->shape.n_heads,
+                                &r->shape.head_dim, err);
+    return st;
+}
+
+mlc_status mlci_hf_open(mlci_files *f, const char *path, mlc_error *err)
+{
+    hf_reader r = { .f = f, .path = path };
+    const mlci_json *config, *text_config;
+    const char *arch = NULL, *text;
+    mlc_status st = MLC_OK;
+    size_t n;
+
+    text = mlci_files_text(f, path, "config.json", HF_CONFIG_MOST, &n, &st, err);
+    if (text == NULL)
+        return st != MLC_OK ? st : mlci_fail(err, MLC_EFORMAT, 0, "no model: there is no "
+                                             "config.json");
+    st = mlci_json_parse(&f->directory.arena, text, n, &config, err);
+    if (st != MLC_OK)
+        return mlci_error_prefix(err, st, "config.json");
+    text_config = mlci_json_get(config, "text_config");
+    if (text_config != NULL && text_config->type == MLCI_JSON_OBJECT)
+        config = text_config;
+    f->halves = true;
+    st = mlci_hf_config(f, config, &arch, err);
+    if (st == MLC_OK)
+        st = hf_shape(&r, config, arch, err);
+    if (st == MLC_OK)
+        st = hf_weights(&r, err);
+    return st == MLC_OK ? mlci_directory_index_tensors(&f->directory, err) : st;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * hf.h - model directories as Hugging Face has them: config.json and safetensors.
+ */
+#ifndef MLCI_HF_H
+#define MLCI_HF_H
+
+#include "../base/json.h"
+#include "files.h"
+
+mlc_status mlci_hf_open(mlci_files *f, const char *path, mlc_error *err);
+
+/* ---- what directories of other containers share (hf_config.c, hf_names.c) ---------------- */
+
+/* A configuration's members as keys with GGUF's names; arch: the architecture's name. */
+mlc_status mlci_hf_config(mlci_files *f, const mlci_json *config, const char **arch,
+                          mlc_error *err);
+
+/* A tensor's name, taken apart: what it is in GGUF's names, and how it lies there. */
+typedef enum mlci_hf_part {
+    MLCI_HF_WHOLE, MLCI_HF_QKV,       /* rows of q, then k, then v               */
+    MLCI_HF_QKV_HEADS,                /* q, k, v of each head in turn            */
+    MLCI_HF_GATE_UP, MLCI_HF_SKIP, MLCI_HF_UNKNOWN
+} mlci_hf_part;
+
+typedef struct mlci_hf_name {
+    mlci_hf_part part;
+    char         name[96];            /* without ".weight"; WHOLE                */
+    int64_t      layer;               /* -1: of no layer                         */
+    char         rest[32];            /* ".weight", ".bias"                      */
+    bool         norm;                /* a norm's gain                           */
+} mlci_hf_name;
+
+/* post_norms: the norm behind the attention is not the one before the feed-forward part. */
+void mlci_hf_name_of(mlci_text name, bool post_norms, mlci_hf_name *out);
+
+/* What the directory is made of. */
+typedef struct mlci_hf_shape { uint32_t n_heads, n_kv_heads, head_dim; } mlci_hf_shape;
+/* Put a tensor (its name is the file's) under the name or names it has here. */
+mlc_status mlci_hf_put(mlci_files *f, const mlci_hf_name *n, const mlci_tensor *t,
+                       const mlci_hf_shape *shape, mlc_error *err);
+
+#endif

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * hf_config.c - Hugging Face's config.json, and MLC's model_config, as GGUF's keys.
+ */
+#include "../../models/models.h"
+#include "hf.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { HC_MAX_ROPE = 1024 };
+
+/* What a member is here; INVERSE_ROOT: 1 / sqrt of it. */
+typedef enum hc_kind { HC_UINT, HC_FLOAT, HC_INVERSE_ROOT, HC_PART_OF_HEAD, HC_BOOL } hc_kind;
+
+/* The first of a key's lines that the file has counts. */
+static const struct { const char *from, *to; hc_kind kind; } hc_keys[] = {
+    { "num_hidden_layers", ".block_count", HC_UINT }, { "n_layer", ".block_count", HC_UINT },
+    { "hidden_size", ".embedding_length", HC_UINT }, { "n_embd", ".embedding_length", HC_UINT },
+    { "intermediate_size", ".feed_forward_length", HC_UINT },
+    { "n_inner", ".feed_forward_length", HC_UINT },
+    { "num_attention_heads", ".attention.head_count", HC_UINT },
+    { "n_head", ".attention.head_count", HC_UINT },
+    { "num_key_value_heads", ".attention.head_count_kv", HC_UINT },
+    { "head_dim", ".attention.key_length", HC_UINT },
+    { "context_window_size", ".context_length", HC_UINT },
+    { "max_position_embeddings", ".context_length", HC_UINT },
+    { "n_positions", ".context_length", HC_UINT },
+    { "rms_norm_eps", ".attention.layer_norm_rms_epsilon", HC_FLOAT },
+    { "layer_norm_eps", ".attention.layer_norm_epsilon", HC_FLOAT },
+    { "layer_norm_epsilon", ".attention.layer_norm_epsilon", HC_FLOAT },
+    { "norm_epsilon", ".attention.layer_norm_epsilon", HC_FLOAT },
+    { "rope_theta", ".rope.freq_base", HC_FLOAT },
+    { "position_embedding_base", ".rope.freq_base", HC_FLOAT },
+    { "rotary_emb_base", ".rope.freq_base", HC_FLOAT },
+    { "rope_local_base_freq", ".rope.local_freq_base", HC_FLOAT },
+    { "sliding_window_pattern", ".attention.sliding_window_pattern", HC_UINT },
+    { "_sliding_window_pattern", ".attention.sliding_window_pattern", HC_UINT },
+    { "partial_rotary_factor", ".rope.dimension_count", HC_PART_OF_HEAD },
+    { "rotary_pct", ".rope.dimension_count", HC_PART_OF_HEAD },
+    { "final_logit_softcapping", ".final_logit_softcapping", HC_FLOAT },
+    { "attn_logit_softcapping", ".attn_logit_softcapping", HC_FLOAT },
+    { "query_pre_attn_scalar", ".attention.scale", HC_INVERSE_ROOT },
+    { "attention_multiplier", ".attention.scale", HC_FLOAT },
+    { "embedding_multiplier", ".embedding_scale", HC_FLOAT },
+    { "residual_multiplier", ".residual_scale", HC_FLOAT },
+    { "logits_scaling", ".logit_scale", HC_FLOAT },
+    { "no_rope_layer_interval", ".no_rope_layer_interval", HC_UINT },
+    { "use_parallel_residual", ".use_parallel_residual", HC_BOOL },
+};
+
+typedef struct hc_writer {
+    mlci_files      *f;
+    const mlci_json *config;
+    const char      *arch;
+    uint32_t         head_dim, rope_dims;
+    mlc_error       *err;
+    mlc_status       status;
+} hc_writer;
+
+/* "llama.block_count" of ".block_count", in the arena. */
+static const char *hc_name(hc_writer *w, const char *key)
+{
+    char text[128];
+    const int n = snprintf(text, sizeof text, "%s%s", w->arch, key);
+    const char *p = mlci_arena_copy(&w->f->directory.arena, text, (size_t)n);
+
+    if (p == NULL && w->status == MLC_OK)
+        w->status = mlci_nomem(w->err, "keys");
+    return p;
+}
+
+static bool hc_has(hc_writer *w, const char *name)
+{
+    for (size_t i = 0; i < w->f->directory.n_keys; i++)
+        if (mlci_text_is(w->f->directory.keys[i].name, name))
+            return true;
+    return false;
+}
+
+static void hc_put(hc_writer *w, const char *key, mlci_value v)
+{
+    const char *name = w->status == MLC_OK ? hc_name(w, key) : NULL;
+
+    if (name != NULL && !hc_has(w, name))
+        w->status = mlci_directory_put(&w->f->directory, name, v, w->err);
+}
+
+static void hc_put_float(hc_writer *w, const char *key, double v)
+{
+    hc_put(w, key, (mlci_value){ .type = MLCI_VALUE_FLOAT, .f = v });
+}
+
+static void hc_put_uint(hc_writer *w, const char *key, uint64_t v)
+{
+    hc_put(w, key, (mlci_value){ .type = MLCI_VALUE_UINT, .u = v });
+}
+
+static bool hc_given(const mlci_json *v)
+{
+    return v != NULL && v->type != MLCI_JSON_NULL;
+}
+
+/* -1: it is not there. */
+static double hc_number(const mlci_json *object, const char *key)
+{
+    const mlci_json *v = mlci_json_get(object, key);
+    double x;
+
+    return v != NULL && v->type == MLCI_JSON_NUMBER && mlci_json_number(v, &x) ? x : -1;
+}
+
+static void hc_key(hc_writer *w, const mlci_json *v, const char *to, hc_kind kind)
+{
+    double x = 0;
+    int64_t i;
+
+    if (kind == HC_BOOL && (v->type == MLCI_JSON_TRUE || v->type == MLCI_JSON_FALSE))
+        hc_put(w, to, (mlci_value){ .type = MLCI_VALUE_BOOL, .u = v->type == MLCI_JSON_TRUE });
+    else if (kind == HC_UINT && mlci_json_integer(v, &i) && i >= 0)
+        hc_put_uint(w, to, (uint64_t)i);
+    else if (kind == HC_UINT && mlci_json_integer(v, &i) && i == -1)
+        return;                       /* MLC: does not apply */
+    else if (kind != HC_UINT && kind != HC_BOOL && mlci_json_number(v, &x) && isfinite(x)
+             && (kind == HC_FLOAT || x > 0)) {
+        if (kind == HC_PART_OF_HEAD)
+            hc_put_uint(w, to, w->rope_dims = (uint32_t)fmin(x * w->head_dim, 4096));
+        else
+            hc_put_float(w, to, kind == HC_INVERSE_ROOT ? 1 / sqrt(x) : x);
+    } else
+        w->status = mlci_fail(w->err, MLC_EFORMAT, 0, "%.*s: not a number that makes sense",
+                              (int)mlci_min(v->key_bytes, 60), v->key);
+}
+
+/* ---- scaled rotation ----------------------------------------------------------------------- */
+
+typedef struct hc_rope { double base, factor, original; uint32_t dims; } hc_rope;
+
+/* Llama 3.1: low frequencies are divided, high ones stay. */
+static double hc_llama3(const mlci_json *s, const hc_rope *r, double frequency)
+{
+    const double low = hc_number(s, "low_freq_factor"), high = hc_number(s, "high_freq_factor");
+    const double wave = 2 * 3.14159265358979323846 / frequency;
+    double t;
+
+    if (wave < r->original / high)
+        return 1;
+    if (wave > r->original / low)
+        return r->factor;
+    t = (r->original / wave - low) / (high - low);
+    return 1 / ((1 - t) / r->factor + t);
+}
+
+/* The dimension that turns so many times over the original length. */
+static double hc_turning(const hc_rope *r, double turns)
+{
+    return r->dims * log(r->original / (turns * 2 * 3.14159265358979323846)) / (2 * log(r->base));
+}
+
+/* Peng et al. 2023, arXiv:2309.00071: a ramp between dimensions. */
+static double hc_yarn(const mlci_json *s, const hc_rope *r, uint32_t i)
+{
+    const double fast = hc_number(s, "beta_fast"), slow = hc_number(s, "beta_slow");
+    const mlci_json *whole = mlci_json_get(s, "truncate");
+    double low = hc_turning(r, fast > 0 ? fast : 32), high = hc_turning(r, slow > 0 ? slow : 1), t;
+
+    if (whole == NULL || whole->type != MLCI_JSON_FALSE)
+        low = floor(low), high = ceil(high);
+    low = fmax(low, 0);
+    high = fmin(high, (double)r->dims - 1);
+    t = (i - low) / (low == high ? 0.001 : high - low);
+    t = 1 - fmin(fmax(t, 0), 1);         /* how far it stays as it is */
+    return 1 / ((1 - t) / r->factor + t);
+}
+
+/* The frequencies' divisors as the tensor that GGUF files of Llama 3.1 have. */
+static void hc_divisors(hc_writer *w, const mlci_json *s, const hc_rope *r, bool yarn)
+{
+    mlci_tensor t = { .name = { "rope_freqs.weight", 17 }, .format = MLCI_F32, .rank = 1,
+                      .dims = { r->dims / 2 }, .n_bytes = r->dims / 2 * sizeof(float) };
+    float *x = mlci_arena_new(&w->f->directory.arena, r->dims / 2, sizeof *x);
+
+    if (x == NULL) {
+        w->status = mlci_nomem(w->err, "rotation");
+        return;
+    }
+    for (uint32_t i = 0; i < r->dims / 2; i++)
+        x[i] = (float)(yarn ? hc_yarn(s, r, i)
+                            : hc_llama3(s, r, pow(r->base, -2.0 * i / r->dims)));
+    w->status = mlci_files_add_made(w->f, x, (size_t)t.n_bytes, &t.file, w->err);
+    if (w->status == MLC_OK)
+        w->status = mlci_directory_put_tensor(&w->f->directory, &t, w->err);
+}
+
+static void hc_scaling(hc_writer *w)
+{
+    const mlci_json *s = mlci_json_get(w->config, "rope_scaling"), *type;
+    const double theta = hc_number(w->config, "rope_theta");
+    const double position = hc_number(w->config, "position_embedding_base");
+    const double factor = hc_number(s, "attention_factor");
+    hc_rope r = { theta > 0 ? theta : position > 0 ? position : 10000, hc_number(s, "factor"),
+                  hc_number(s, "original_max_position_embeddings"), w->rope_dims };
+
+    if (!hc_given(s) || w->status != MLC_OK)
+        return;
+    if (r.original <= 0)
+        r.original = hc_number(w->config, "original_max_position_embeddings");
+    if (r.original <= 0)
+        r.original = hc_number(w->config, "max_position_embeddings");
+    type = mlci_json_get(s, "rope_type");
+    if (!hc_given(type))
+        type = mlci_json_get(s, "type");
+    if (!hc_given(type) || mlci_json_is(type, "default"))
+        return;
+    if (!(r.factor > 0) || r.dims < 2 || r.dims > HC_MAX_ROPE || !(r.original > 0) || r.base <= 1)
+        w->status = mlci_fail(w->err, MLC_EFORMAT, 0, "rope_scaling: a factor or length is missing "
+                              "or makes no sense");
+    else if (mlci_json_is(type, "linear")) {
+        hc_put(w, ".rope.scaling.type", (mlci_value){ .type = MLCI_VALUE_TEXT,
+                                                      .text = { "linear", 6 } });
+        hc_put_float(w, ".rope.scaling.factor", r.factor);
+    } else if (mlci_json_is(type, "llama3")) {
+        if (hc_number(s, "low_freq_factor") > 0
+            && hc_number(s, "high_freq_factor") > hc_number(s, "low_freq_factor"))
+            hc_divisors(w, s, &r, false);
+        else
+            w->status = mlci_fail(w->err, MLC_EFORMAT, 0, "rope_scaling: low_freq_factor and "
+                                  "high_freq_factor make no sense");
+    } else if (mlci_json_is(type, "yarn")) {
+        hc_divisors(w, s, &r, true);
+        hc_put_float(w, ".rope.scaling.attn_factor", factor > 0 ? factor
+                     : r.factor > 1 ? 0.1 * log(r.factor) + 1 : 1);
+    } else {
+        w->status = mlci_fail(w->err, MLC_EUNSUPPORTED, 0, "rope_scaling: type \"%.*s\" is "
+                              "unsupported (linear, llama3 and yarn are)",
+                              (int)mlci_min(type->text_bytes, 40), type->text);
+    }
+}
+
+/* ---- the whole ------------------------------------------------------------------------------ */
+
+/* Windows are switched off in more than one way. */
+static void hc_window(hc_writer *w)
+{
+    const mlci_json *use = mlci_json_get(w->config, "use_sliding_window");
+    const bool qwen = use != NULL || strncmp(w->arch, "qwen", 4) == 0;
+    const double window = hc_number(w->config, "sliding_window");
+    const double mlc = hc_number(w->config, "sliding_window_size");
+
+    if (qwen && use != NULL && use->type == MLCI_JSON_TRUE && window > 0)
+        w->status = mlci_fail(w->err, MLC_EUNSUPPORTED, 0,
+                              "use_sliding_window: windows of some layers are unsupported here");
+    else if (!qwen && (window > 0 || mlc > 0))
+        hc_put_uint(w, ".attention.sliding_window",
+                    (uint64_t)fmin(window > 0 ? window : mlc, 1 << 28));
+}
+
+static bool hc_true(const mlci_json *config, const char *key)
+{
+    const mlci_json *v = mlci_json_get(config, key);
+
+    return v != NULL && v->type == MLCI_JSON_TRUE;
+}
+
+mlc_status mlci_hf_config(mlci_files *f, const mlci_json *config, const char **arch,
+                          mlc_error *err)
+{
+    const mlci_json *type = mlci_json_get(config, "model_type");
+    const double head = hc_number(config, "head_dim"), width = hc_number(config, "hidden_size");
+    const double heads = hc_number(config, "num_attention_heads");
+    hc_writer w = { .f = f, .config = config, .err = err, .status = MLC_OK };
+    char known[512] = "";
+
+    if (type == NULL || type->type != MLCI_JSON_STRING)
+        return mlci_fail(err, MLC_EFORMAT, 0, "config.json: model_type is missing");
+    w.arch = *arch = mlci_model_of_type((mlci_text){ type->text, type->text_bytes });
+    if (w.arch == NULL) {
+        mlci_model_types(known, sizeof known);
+        return mlci_fail(err, MLC_EUNSUPPORTED, 0, "model_type \"%.*s\" is unknown: this library "
+                         "has %s", (int)mlci_min(type->text_bytes, 60), type->text, known);
+    }
+    if (hc_true(config, "qk_layernorm") || hc_true(config, "scale_attn_by_inverse_layer_idx"))
+        return mlci_fail(err, MLC_EUNSUPPORTED, 0, "config.json: qk_layernorm and "
+                         "scale_attn_by_inverse_layer_idx are unsupported");
+    w.head_dim = (uint32_t)(head > 0 && head < 4096 ? head
+                            : width > 0 && heads > 0 ? width / heads : 0);
+    w.rope_dims = w.head_dim;
+    w.status = mlci_directory_put_text(&f->directory, "general.architecture",
+                                       (mlci_text){ w.arch, strlen(w.arch) }, err);
+    for (size_t i = 0; i < sizeof hc_keys / sizeof *hc_keys && w.status == MLC_OK; i++) {
+        const mlci_json *v = mlci_json_get(config, hc_keys[i].from);
+
+        if (hc_given(v))
+            hc_key(&w, v, hc_keys[i].to, hc_keys[i].kind);
+    }
+    if (strcmp(w.arch, "gpt2") == 0 && hc_number(config, "n_embd") > 0)
+        hc_put_uint(&w, ".feed_forward_length", (uint64_t)(4 * hc_number(config, "n_embd")));
+    hc_window(&w);
+    hc_scaling(&w);
+    return w.status;
+}

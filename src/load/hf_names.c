@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * hf_names.c - names of Hugging Face's and MLC's tensors, and tensors that are several.
+ */
+#include "hf.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct hn_rule { const char *from, *to; mlci_hf_part part; } hn_rule;
+
+/* Before a layer's number. */
+static const char *const hn_layers[] = {
+    "model.layers.", "language_model.model.layers.", "model.language_model.layers.",
+    "transformer.h.", "h.", "gpt_neox.layers.",
+};
+
+/* Behind it, without ".weight" or ".bias". */
+static const hn_rule hn_of_layer[] = {
+    { "input_layernorm", "attn_norm", MLCI_HF_WHOLE }, { "ln_1", "attn_norm", MLCI_HF_WHOLE },
+    { "ln", "attn_norm", MLCI_HF_WHOLE },
+    { "post_attention_layernorm", "ffn_norm", MLCI_HF_WHOLE }, { "ln_2", "ffn_norm", MLCI_HF_WHOLE },
+    { "pre_feedforward_layernorm", "ffn_norm", MLCI_HF_WHOLE },
+    { "post_feedforward_layernorm", "post_ffw_norm", MLCI_HF_WHOLE },
+    { "self_attn.q_norm", "attn_q_norm", MLCI_HF_WHOLE },
+    { "self_attn.k_norm", "attn_k_norm", MLCI_HF_WHOLE },
+    { "self_attn.q_proj", "attn_q", MLCI_HF_WHOLE }, { "self_attn.k_proj", "attn_k", MLCI_HF_WHOLE },
+    { "self_attn.v_proj", "attn_v", MLCI_HF_WHOLE },
+    { "self_attn.o_proj", "attn_output", MLCI_HF_WHOLE },
+    { "self_attn.dense", "attn_output", MLCI_HF_WHOLE },
+    { "attn.c_proj", "attn_output", MLCI_HF_WHOLE },
+    { "attention.dense", "attn_output", MLCI_HF_WHOLE },
+    { "mixer.out_proj", "attn_output", MLCI_HF_WHOLE },
+    { "self_attn.qkv_proj", "", MLCI_HF_QKV }, { "self_attn.c_attn", "", MLCI_HF_QKV },
+    { "attn.c_attn", "", MLCI_HF_QKV }, { "mixer.qkv_proj", "", MLCI_HF_QKV },
+    { "attention.query_key_value", "", MLCI_HF_QKV_HEADS },
+    { "mlp.gate_proj", "ffn_gate", MLCI_HF_WHOLE }, { "mlp.up_proj", "ffn_up", MLCI_HF_WHOLE },
+    { "mlp.fc1", "ffn_up", MLCI_HF_WHOLE }, { "mlp.c_fc", "ffn_up", MLCI_HF_WHOLE },
+    { "mlp.dense_h_to_4h", "ffn_up", MLCI_HF_WHOLE },
+    { "mlp.down_proj", "ffn_down", MLCI_HF_WHOLE }, { "mlp.fc2", "ffn_down", MLCI_HF_WHOLE },
+    { "mlp.c_proj", "ffn_down", MLCI_HF_WHOLE },
+    { "mlp.dense_4h_to_h", "ffn_down", MLCI_HF_WHOLE },
+    { "mlp.gate_up_proj", "", MLCI_HF_GATE_UP },
+    /* buffers that old files have */
+    { "self_attn.rotary_emb.inv_freq", "", MLCI_HF_SKIP }, { "attn", "", MLCI_HF_SKIP },
+    { "attn.masked_bias", "", MLCI_HF_SKIP }, { "attention", "", MLCI_HF_SKIP },
+    { "attention.masked_bias", "", MLCI_HF_SKIP },
+    { "attention.rotary_emb.inv_freq", "", MLCI_HF_SKIP },
+};
+
+/* Of no layer. */
+static const hn_rule hn_others[] = {
+    { "model.embed_tokens", "token_embd", MLCI_HF_WHOLE },
+    { "language_model.model.embed_tokens", "token_embd", MLCI_HF_WHOLE },
+    { "model.language_model.embed_tokens", "token_embd", MLCI_HF_WHOLE },
+    { "transformer.wte", "token_embd", MLCI_HF_WHOLE }, { "wte", "token_embd", MLCI_HF_WHOLE },
+    { "transformer.embd", "token_embd", MLCI_HF_WHOLE },
+    { "gpt_neox.embed_in", "token_embd", MLCI_HF_WHOLE },
+    { "transformer.wpe", "position_embd", MLCI_HF_WHOLE },
+    { "wpe", "position_embd", MLCI_HF_WHOLE },
+    { "model.norm", "output_norm", MLCI_HF_WHOLE },
+    { "language_model.model.norm", "output_norm", MLCI_HF_WHOLE },
+    { "model.language_model.norm", "output_norm", MLCI_HF_WHOLE },
+    { "model.final_layernorm", "output_norm", MLCI_HF_WHOLE },
+    { "transformer.ln_f", "output_norm", MLCI_HF_WHOLE }, { "ln_f", "output_norm", MLCI_HF_WHOLE },
+    { "transformer.norm", "output_norm", MLCI_HF_WHOLE },
+    { "gpt_neox.final_layer_norm", "output_norm", MLCI_HF_WHOLE },
+    { "lm_head", "output", MLCI_HF_WHOLE }, { "language_model.lm_head", "output", MLCI_HF_WHOLE },
+    { "embed_out", "output", MLCI_HF_WHOLE },
+};
+
+/* Parts that no text model needs begin like this. */
+static const char *const hn_beside[] = { "vision_tower.", "multi_modal_projector.",
+                                         "model.vision_tower.", "model.multi_modal_projector." };
+
+static bool hn_begins(mlci_text *t, const char *with)
+{
+    const size_t n = strlen(with);
+
+    if (t->n < n || memcmp(t->p, with, n) != 0)
+        return false;
+    t->p += n;
+    t->n -= n;
+    return true;
+}
+
+/* "12." */
+static bool hn_number(mlci_text *t, int64_t *v)
+{
+    size_t n = 0;
+
+    *v = 0;
+    while (n < t->n && n < 6 && t->p[n] >= '0' && t->p[n] <= '9')
+        *v = *v * 10 + (t->p[n++] - '0');
+    if (n == 0 || n == t->n || t->p[n] != '.')
+        return false;
+    t->p += n + 1;
+    t->n -= n + 1;
+    return true;
+}
+
+static const hn_rule *hn_find(const hn_rule *rules, size_t n, mlci_text name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (mlci_text_is(name, rules[i].from))
+            return &rules[i];
+    return NULL;
+}
+
+static bool hn_in_layer(mlci_text *name, int64_t *layer)
+{
+    for (size_t i = 0; i < sizeof hn_layers / sizeof *hn_layers; i++) {
+        mlci_text t = *name;
+
+        if (hn_begins(&t, hn_layers[i]) && hn_number(&t, layer)) {
+            *name = t;
+            return true;
+        }
+    }
+    return false;
+}
+
+void mlci_hf_name_of(mlci_text name, bool post_norms, mlci_hf_name *out)
+{
+    const char *const ends[] = { ".weight", ".bias", "" };
+    const hn_rule *rule = NULL;
+    mlci_text t = name;
+    bool in_layer;
+
+    memset(out, 0, sizeof *out);
+    out->part = MLCI_HF_UNKNOWN;
+    out->layer = -1;
+    for (size_t i = 0; i < sizeof hn_beside / sizeof *hn_beside; i++)
+        if (hn_begins(&t, hn_beside[i])) {
+            out->part = MLCI_HF_SKIP;
+            return;
+        }
+    in_layer = hn_in_layer(&t, &out->layer);
+    for (int i = 0; i < 3 && rule == NULL; i++) {
+        const size_t n = strlen(ends[i]);
+        const mlci_text stem = { t.p, t.n >= n ? t.n - n : 0 };
+
+        if (t.n < n || memcmp(t.p + t.n - n, ends[i], n) != 0)
+            continue;
+        rule = in_layer ? hn_find(hn_of_layer, sizeof hn_of_layer / sizeof *hn_of_layer, stem)
+                        : hn_find(hn_others, sizeof hn_others / sizeof *hn_others, stem);
+        snprintf(out->rest, sizeof out->rest, "%s", ends[i]);
+    }
+    if (rule == NULL)
+        return;
+    out->part = rule->part;
+    snprintf(out->name, sizeof out->name, "%s", post_norms
+             && strcmp(rule->from, "post_attention_layernorm") == 0 ? "post_attention_norm"
+                                                                    : rule->to);
+    out->norm = strstr(out->name, "norm") != NULL;
+}
+
+/* ---- putting ---------------------------------------------------------------------------- */
+
+/* As "blk.3.attn_q.weight": rows [begin, begin + n) of it, in runs if run > 0. */
+static mlc_status hn_put_part(mlci_files *f, const mlci_hf_name *name, const char *to,
+                              const mlci_tensor *all, uint64_t begin, uint64_t n, uint32_t run,
+                              uint32_t stride, mlc_error *err)
+{
+    const mlci_format_info *format = &mlci_format_table[all->format];
+    const size_t row = all->rank == 1 ? format->block_bytes : (size_t)(all->n_bytes / all->dims[0]);
+    mlci_tensor t = *all;
+    char text[160];
+    int length;
+
+    if (all->dims[0] < begin + n)
+        return mlci_fail(err, MLC_EFORMAT, 0, "tensor %.*s: %llu rows, not %llu",
+                         (int)mlci_min(all->name.n, 100), all->name.p,
+                         (unsigned long long)all->dims[0], (unsigned long long)(begin + n));
+    length = name->layer < 0 ? snprintf(text, sizeof text, "%s%s", to, name->rest)
+           : snprintf(text, sizeof text, "blk.%lld.%s%s", (long long)name->layer, to, name->rest);
+    t.name.p = mlci_arena_copy(&f->directory.arena, text, (size_t)length);
+    t.name.n = (size_t)length;
+    if (t.name.p == NULL)
+        return mlci_nomem(err, "tensor names");
+    if (n != all->dims[0]) {
+        t.dims[0] = n;
+        t.n_bytes = all->n_bytes / all->dims[0] * n;
+        t.run = run;
+        t.stride = stride;
+        t.first_row = begin;
+        if (all->stored == MLCI_STORED_BLOCKS) {
+            t.offset += begin * row;
+            t.first_row = 0;
+        }
+    }
+    return mlci_directory_put_tensor(&f->directory, &t, err);
+}
+
+mlc_status mlci_hf_put(mlci_files *f, const mlci_hf_name *n, const mlci_tensor *t,
+                       const mlci_hf_shape *shape, mlc_error *err)
+{
+    static const char *const to[] = { "attn_q", "attn_k", "attn_v" };
+    const uint64_t head = shape->head_dim;
+    const uint64_t rows[] = { shape->n_heads * head, shape->n_kv_heads * head,
+                              shape->n_kv_heads * head };
+    uint64_t begin = 0;
+    mlc_status st = MLC_OK;
+
+    switch (n->part) {
+    case MLCI_HF_WHOLE:
+        return hn_put_part(f, n, n->name, t, 0, t->dims[0], 0, 0, err);
+    case MLCI_HF_GATE_UP:
+        st = hn_put_part(f, n, "ffn_gate", t, 0, t->dims[0] / 2, 0, 0, err);
+        return st != MLC_OK ? st
+             : hn_put_part(f, n, "ffn_up", t, t->dims[0] / 2, t->dims[0] / 2, 0, 0, err);
+    case MLCI_HF_QKV:
+        for (int i = 0; i < 3 && st == MLC_OK; begin += rows[i++])
+            st = hn_put_part(f, n, to[i], t, begin, rows[i], 0, 0, err);
+        return st;
+    case MLCI_HF_QKV_HEADS:           /* the last part's rows end where the tensor does */
+        if (t->dims[0] != 3 * rows[0] || head == 0)
+            return mlci_fail(err, MLC_EFORMAT, 0, "tensor %.*s: not q, k, v of %u heads",
+                             (int)mlci_min(t->name.n, 100), t->name.p, shape->n_heads);
+        for (uint64_t i = 0; i < 3 && st == MLC_OK; i++)
+            st = hn_put_part(f, n, to[i], t, i * head, rows[0], (uint32_t)head,
+                             3 * (uint32_t)head, err);
+        return st;
+    default: return MLC_OK;
+    }
+}

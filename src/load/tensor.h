@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * tensor.h - the rows of a tensor, whatever way they are stored.
+ */
+#ifndef MLCI_TENSOR_H
+#define MLCI_TENSOR_H
+
+#include "../base/config.h"
+#include "source.h"
+
+/* Bytes of a row of blocks; a vector's rows are its blocks. */
+size_t mlci_tensor_row_bytes(const mlci_tensor *t);
+
+/* Do the rows lie in a mapping as they are wanted? */
+bool mlci_tensor_mapped(const mlci_source *files, const mlci_tensor *t);
+
+/* Rows [begin, begin + n), which the tensor has, as blocks of its format: *out is in the
+ * mapping, or the buffer, which has room for them (tensors that are not mapped need one).
+ * Errors: of reading; MLC_EFORMAT for codes that mean nothing. */
+mlc_status mlci_tensor_rows(const mlci_source *files, const mlci_tensor *t, uint64_t begin,
+                            size_t n, uint8_t *buffer, const uint8_t **out, mlc_error *err);
+
+/* These rows were copied and are not needed soon: give their memory back. */
+void mlci_tensor_release(const mlci_source *files, const mlci_tensor *t, uint64_t begin, size_t n);
+
+#endif
