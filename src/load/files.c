@@ -105,13 +105,17 @@ static mlc_status fi_gguf(mlci_files *f, mlc_error *err)
 mlc_status mlci_files_open(mlci_files *f, mlc_context *ctx, const char *path, bool map,
                            mlc_error *err)
 {
+    char config[FI_MAX_PATH];
     uint32_t number;
     mlc_status st;
 
     fi_begin(f, ctx, map);
     if (mlci_os_is_directory(path)) {
         snprintf(f->name, sizeof f->name, "%.100s", path);
-        return mlci_error_prefix(err, mlci_hf_open(f, path, err), f->name);
+        st = fi_path(path, "mlc-chat-config.json", config, err);
+        if (st == MLC_OK)
+            st = mlci_os_is_file(config) ? mlci_mlc_open(f, path, err) : mlci_hf_open(f, path, err);
+        return mlci_error_prefix(err, st, f->name);
     }
     st = mlci_files_add(f, NULL, path, map, &number, err);
     if (st != MLC_OK)

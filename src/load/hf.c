@@ -113,37 +113,37 @@ static mlc_status hf_weights(hf_reader *r, mlc_error *err)
     return index != NULL ? hf_shards(r, index, n, err) : hf_file(r, "model.safetensors", err);
 }
 
-/* What reading tensors needs of the configuration. */
-static mlc_status hf_shape(hf_reader *r, const mlci_json *config, const char *arch, mlc_error *err)
+bool mlci_hf_post_norms(const char *arch)
 {
-    const mlci_json *tied = mlci_json_get(config, "tie_word_embeddings");
+    return strcmp(arch, "gemma3") == 0 || strcmp(arch, "olmo2") == 0;
+}
+
+mlc_status mlci_hf_shape_of(mlci_files *f, mlci_hf_shape *shape, mlc_error *err)
+{
     mlci_config c;
-    uint32_t width = 0;
-    mlc_status st = mlci_directory_index_keys(&r->f->directory, err);
+    mlc_status st = mlci_directory_index_keys(&f->directory, err);
 
     if (st != MLC_OK)
         return st;
-    mlci_directory_config(&r->f->directory, &c);
-    r->tied = tied != NULL && tied->type == MLCI_JSON_TRUE;
-    r->plus_one = strncmp(arch, "gemma", 5) == 0;
-    r->post_norms = strcmp(arch, "gemma3") == 0 || strcmp(arch, "olmo2") == 0;
-    r->columns = strcmp(arch, "gpt2") == 0;
-    st = mlci_config_u32(&c, ".embedding_length", 1, 1 << 20, &width, err);
+    mlci_directory_config(&f->directory, &c);
+    st = mlci_config_u32(&c, ".embedding_length", 1, 1 << 20, &shape->width, err);
     if (st == MLC_OK)
-        st = mlci_config_u32(&c, ".attention.head_count", 1, 4096, &r->shape.n_heads, err);
+        st = mlci_config_u32(&c, ".feed_forward_length", 1, 1 << 20, &shape->ffn, err);
     if (st == MLC_OK)
-        st = mlci_config_u32_or(&c, ".attention.head_count_kv", 1, 4096, r->shape.n_heads,
-                                &r->shape.n_kv_heads, err);
+        st = mlci_config_u32(&c, ".attention.head_count", 1, 4096, &shape->n_heads, err);
     if (st == MLC_OK)
-        st = mlci_config_u32_or(&c, ".attention.key_length", 1, 4096, width / r->shape.n_heads,
-                                &r->shape.head_dim, err);
+        st = mlci_config_u32_or(&c, ".attention.head_count_kv", 1, 4096, shape->n_heads,
+                                &shape->n_kv_heads, err);
+    if (st == MLC_OK)
+        st = mlci_config_u32_or(&c, ".attention.key_length", 1, 4096,
+                                shape->width / shape->n_heads, &shape->head_dim, err);
     return st;
 }
 
 mlc_status mlci_hf_open(mlci_files *f, const char *path, mlc_error *err)
 {
     hf_reader r = { .f = f, .path = path };
-    const mlci_json *config, *text_config;
+    const mlci_json *config, *text_config, *tied;
     const char *arch = NULL, *text;
     mlc_status st = MLC_OK;
     size_t n;
@@ -159,10 +159,16 @@ mlc_status mlci_hf_open(mlci_files *f, const char *path, mlc_error *err)
     if (text_config != NULL && text_config->type == MLCI_JSON_OBJECT)
         config = text_config;
     f->halves = true;
-    st = mlci_hf_config(f, config, &arch, err);
+    tied = mlci_json_get(config, "tie_word_embeddings");
+    r.tied = tied != NULL && tied->type == MLCI_JSON_TRUE;
+    st = mlci_hf_config(f, config, mlci_json_get(config, "model_type"), &arch, err);
     if (st == MLC_OK)
-        st = hf_shape(&r, config, arch, err);
-    if (st == MLC_OK)
-        st = hf_weights(&r, err);
+        st = mlci_hf_shape_of(f, &r.shape, err);
+    if (st != MLC_OK)
+        return st;
+    r.plus_one = strncmp(arch, "gemma", 5) == 0;
+    r.post_norms = mlci_hf_post_norms(arch);
+    r.columns = strcmp(arch, "gpt2") == 0;
+    st = hf_weights(&r, err);
     return st == MLC_OK ? mlci_directory_index_tensors(&f->directory, err) : st;
 }

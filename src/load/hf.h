@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * hf.h - model directories as Hugging Face has them: config.json and safetensors.
+ * hf.h - model directories as Hugging Face (config.json, safetensors) and MLC have them.
  */
 #ifndef MLCI_HF_H
 #define MLCI_HF_H
@@ -10,11 +10,15 @@
 
 mlc_status mlci_hf_open(mlci_files *f, const char *path, mlc_error *err);
 
+/* The same for MLC's directories: mlc-chat-config.json and shards (mlc.c). */
+mlc_status mlci_mlc_open(mlci_files *f, const char *path, mlc_error *err);
+
 /* ---- what directories of other containers share (hf_config.c, hf_names.c) ---------------- */
 
-/* A configuration's members as keys with GGUF's names; arch: the architecture's name. */
-mlc_status mlci_hf_config(mlci_files *f, const mlci_json *config, const char **arch,
-                          mlc_error *err);
+/* A configuration's members as keys with GGUF's names; type: its model_type; arch: the
+ * architecture's name. */
+mlc_status mlci_hf_config(mlci_files *f, const mlci_json *config, const mlci_json *type,
+                          const char **arch, mlc_error *err);
 
 /* A tensor's name, taken apart: what it is in GGUF's names, and how it lies there. */
 typedef enum mlci_hf_part {
@@ -34,8 +38,12 @@ typedef struct mlci_hf_name {
 /* post_norms: the norm behind the attention is not the one before the feed-forward part. */
 void mlci_hf_name_of(mlci_text name, bool post_norms, mlci_hf_name *out);
 
-/* What the directory is made of. */
-typedef struct mlci_hf_shape { uint32_t n_heads, n_kv_heads, head_dim; } mlci_hf_shape;
+/* What the directory is made of, by its keys, which it indexes. */
+typedef struct mlci_hf_shape { uint32_t n_heads, n_kv_heads, head_dim, width, ffn; } mlci_hf_shape;
+mlc_status mlci_hf_shape_of(mlci_files *f, mlci_hf_shape *shape, mlc_error *err);
+/* Does this architecture have a norm of its own behind the attention? */
+bool mlci_hf_post_norms(const char *arch);
+
 /* Put a tensor (its name is the file's) under the name or names it has here. */
 mlc_status mlci_hf_put(mlci_files *f, const mlci_hf_name *n, const mlci_tensor *t,
                        const mlci_hf_shape *shape, mlc_error *err);

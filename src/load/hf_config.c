@@ -102,10 +102,18 @@ static bool hc_given(const mlci_json *v)
     return v != NULL && v->type != MLCI_JSON_NULL;
 }
 
+/* MLC keeps what its own classes do not know in "kwargs". */
+static const mlci_json *hc_get(const mlci_json *config, const char *key)
+{
+    const mlci_json *v = mlci_json_get(config, key);
+
+    return v != NULL ? v : mlci_json_get(mlci_json_get(config, "kwargs"), key);
+}
+
 /* -1: it is not there. */
 static double hc_number(const mlci_json *object, const char *key)
 {
-    const mlci_json *v = mlci_json_get(object, key);
+    const mlci_json *v = hc_get(object, key);
     double x;
 
     return v != NULL && v->type == MLCI_JSON_NUMBER && mlci_json_number(v, &x) ? x : -1;
@@ -195,7 +203,7 @@ static void hc_divisors(hc_writer *w, const mlci_json *s, const hc_rope *r, bool
 
 static void hc_scaling(hc_writer *w)
 {
-    const mlci_json *s = mlci_json_get(w->config, "rope_scaling"), *type;
+    const mlci_json *s = hc_get(w->config, "rope_scaling"), *type;
     const double theta = hc_number(w->config, "rope_theta");
     const double position = hc_number(w->config, "position_embedding_base");
     const double factor = hc_number(s, "attention_factor");
@@ -243,7 +251,7 @@ static void hc_scaling(hc_writer *w)
 /* Windows are switched off in more than one way. */
 static void hc_window(hc_writer *w)
 {
-    const mlci_json *use = mlci_json_get(w->config, "use_sliding_window");
+    const mlci_json *use = hc_get(w->config, "use_sliding_window");
     const bool qwen = use != NULL || strncmp(w->arch, "qwen", 4) == 0;
     const double window = hc_number(w->config, "sliding_window");
     const double mlc = hc_number(w->config, "sliding_window_size");
@@ -258,22 +266,21 @@ static void hc_window(hc_writer *w)
 
 static bool hc_true(const mlci_json *config, const char *key)
 {
-    const mlci_json *v = mlci_json_get(config, key);
+    const mlci_json *v = hc_get(config, key);
 
     return v != NULL && v->type == MLCI_JSON_TRUE;
 }
 
-mlc_status mlci_hf_config(mlci_files *f, const mlci_json *config, const char **arch,
-                          mlc_error *err)
+mlc_status mlci_hf_config(mlci_files *f, const mlci_json *config, const mlci_json *type,
+                          const char **arch, mlc_error *err)
 {
-    const mlci_json *type = mlci_json_get(config, "model_type");
     const double head = hc_number(config, "head_dim"), width = hc_number(config, "hidden_size");
     const double heads = hc_number(config, "num_attention_heads");
     hc_writer w = { .f = f, .config = config, .err = err, .status = MLC_OK };
     char known[512] = "";
 
     if (type == NULL || type->type != MLCI_JSON_STRING)
-        return mlci_fail(err, MLC_EFORMAT, 0, "config.json: model_type is missing");
+        return mlci_fail(err, MLC_EFORMAT, 0, "the configuration has no model_type");
     w.arch = *arch = mlci_model_of_type((mlci_text){ type->text, type->text_bytes });
     if (w.arch == NULL) {
         mlci_model_types(known, sizeof known);
@@ -281,7 +288,7 @@ mlc_status mlci_hf_config(mlci_files *f, const mlci_json *config, const char **a
                          "has %s", (int)mlci_min(type->text_bytes, 60), type->text, known);
     }
     if (hc_true(config, "qk_layernorm") || hc_true(config, "scale_attn_by_inverse_layer_idx"))
-        return mlci_fail(err, MLC_EUNSUPPORTED, 0, "config.json: qk_layernorm and "
+        return mlci_fail(err, MLC_EUNSUPPORTED, 0, "qk_layernorm and "
                          "scale_attn_by_inverse_layer_idx are unsupported");
     w.head_dim = (uint32_t)(head > 0 && head < 4096 ? head
                             : width > 0 && heads > 0 ? width / heads : 0);
@@ -289,7 +296,7 @@ mlc_status mlci_hf_config(mlci_files *f, const mlci_json *config, const char **a
     w.status = mlci_directory_put_text(&f->directory, "general.architecture",
                                        (mlci_text){ w.arch, strlen(w.arch) }, err);
     for (size_t i = 0; i < sizeof hc_keys / sizeof *hc_keys && w.status == MLC_OK; i++) {
-        const mlci_json *v = mlci_json_get(config, hc_keys[i].from);
+        const mlci_json *v = hc_get(config, hc_keys[i].from);
 
         if (hc_given(v))
             hc_key(&w, v, hc_keys[i].to, hc_keys[i].kind);

@@ -3,6 +3,7 @@
  * tensor.c - tensor.h.
  */
 #include "tensor.h"
+#include "../base/half.h"
 
 #include <string.h>
 
@@ -59,6 +60,106 @@ static mlc_status te_columns(const mlci_source *file, const mlci_tensor *t, uint
     return st;
 }
 
+/* ---- MLC's groups ------------------------------------------------------------------------- */
+
+/* Where n rows' items lie, `width` of `size` bytes a row: in the mapping, or in room, which is
+ * taken.  columns: item k of all rows is the file's row k. */
+typedef struct te_items { const uint8_t *p; uint8_t *room; size_t n_bytes; } te_items;
+
+static mlc_status te_gather(const mlci_source *file, const mlci_tensor *t, uint64_t offset,
+                            uint64_t begin, size_t n, size_t width, size_t size, te_items *x,
+                            mlc_error *err)
+{
+    const uint64_t first = t->first_row + begin;
+    uint8_t some[TE_SOME * 4];
+    mlc_status st = MLC_OK;
+
+    x->n_bytes = n * width * size;
+    if (t->stored == MLCI_STORED_MLC && file->data != NULL) {
+        x->p = file->data + offset + first * width * size;
+        return st;
+    }
+    x->p = x->room = mlci_new(file->ctx, x->n_bytes, 1);
+    if (x->room == NULL)
+        return mlci_nomem(err, "reading weights");
+    if (t->stored == MLCI_STORED_MLC)
+        return mlci_source_read(file, offset + first * width * size, x->room, x->n_bytes, err);
+    for (uint64_t k = 0; k < width && st == MLC_OK; k++)
+        for (size_t done = 0; done < n && st == MLC_OK; done += TE_SOME) {
+            const size_t m = mlci_min(n - done, (size_t)TE_SOME);
+
+            st = mlci_source_read(file, offset + (k * t->all_rows + first + done) * size, some,
+                                  m * size, err);
+            for (size_t i = 0; i < m && st == MLC_OK; i++)
+                memcpy(x->room + ((done + i) * width + k) * size, some + i * size, size);
+        }
+    return st;
+}
+
+static uint16_t te_scale(const mlci_tensor *t, const uint8_t *p)
+{
+    const uint16_t bits = (uint16_t)mlci_le(p, 2);
+
+    return t->scales_bf16 ? mlci_f32_to_f16(mlci_bf16_to_f32(bits)) : bits;
+}
+
+/* 32 codes of 0 to 14, one after the other, as a block of Q4_0, which subtracts one more. */
+static bool te_q4(const uint8_t in[16], uint16_t scale, uint8_t out[18])
+{
+    unsigned bad = 0;
+
+    out[0] = (uint8_t)scale;
+    out[1] = (uint8_t)(scale >> 8);
+    for (int i = 0; i < 8; i++) {
+        const unsigned a = in[i], b = in[i + 8];
+
+        bad |= ((a & 15) == 15) | (a >> 4 == 15) | ((b & 15) == 15) | (b >> 4 == 15);
+        out[2 + 2 * i] = (uint8_t)(((a & 15) | (b & 15) << 4) + 0x11);
+        out[3 + 2 * i] = (uint8_t)((a >> 4 | (b & 0xf0)) + 0x11);
+    }
+    return bad == 0;
+}
+
+/* 40 codes of 3 bits, ten a word; k of them count. */
+static void te_q3(const uint8_t in[16], uint16_t scale, size_t k, uint8_t *out)
+{
+    for (size_t i = 0; i < k; i++) {
+        const int code = (int)(mlci_le(in + i / 10 * 4, 4) >> i % 10 * 3 & 7) - 3;
+        const float x = (float)code * mlci_f16_to_f32(scale);
+
+        memcpy(out + 4 * i, &x, sizeof x);
+    }
+}
+
+static mlc_status te_mlc(const mlci_source *files, const mlci_tensor *t, uint64_t begin, size_t n,
+                         uint8_t *out, mlc_error *err)
+{
+    const size_t columns = (size_t)t->dims[1], group = t->bits == 3 ? 40 : 32;
+    const size_t groups = (columns + group - 1) / group, row = mlci_tensor_row_bytes(t);
+    te_items w = { NULL, NULL, 0 }, s = { NULL, NULL, 0 };
+    bool good = true;
+    mlc_status st = te_gather(&files[t->file], t, t->offset, begin, n, 4 * groups, 4, &w, err);
+
+    if (st == MLC_OK)
+        st = te_gather(&files[t->scales_file], t, t->scales, begin, n, groups, 2, &s, err);
+    for (size_t i = 0; i < n && st == MLC_OK; i++)
+        for (size_t g = 0; g < groups; g++) {
+            const uint8_t *in = w.p + (i * groups + g) * 16;
+            const uint16_t scale = te_scale(t, s.p + (i * groups + g) * 2);
+
+            if (t->bits == 3)
+                te_q3(in, scale, mlci_min(group, columns - g * group),
+                      out + i * row + 4 * g * group);
+            else
+                good &= te_q4(in, scale, out + i * row + g * 18);
+        }
+    mlci_delete(files->ctx, w.room, w.room != NULL ? w.n_bytes : 0, 1);
+    mlci_delete(files->ctx, s.room, s.room != NULL ? s.n_bytes : 0, 1);
+    return st != MLC_OK || good ? st
+         : mlci_fail(err, MLC_EFORMAT, 0, "tensor %.*s: a code of 15, which means nothing",
+                     (int)mlci_min(t->name.n, 100), t->name.p);
+}
+
 mlc_status mlci_tensor_rows(const mlci_source *files, const mlci_tensor *t, uint64_t begin,
                             size_t n, uint8_t *buffer, const uint8_t **out, mlc_error *err)
 {
@@ -67,8 +168,12 @@ mlc_status mlci_tensor_rows(const mlci_source *files, const mlci_tensor *t, uint
         *out = files[t->file].data + t->offset + begin * mlci_tensor_row_bytes(t);
         return MLC_OK;
     }
-    return t->stored == MLCI_STORED_COLUMNS ? te_columns(&files[t->file], t, begin, n, buffer, err)
-                                            : te_runs(&files[t->file], t, begin, n, buffer, err);
+    switch (t->stored) {
+    case MLCI_STORED_COLUMNS: return te_columns(&files[t->file], t, begin, n, buffer, err);
+    case MLCI_STORED_MLC: case MLCI_STORED_MLC_COLUMNS:
+        return te_mlc(files, t, begin, n, buffer, err);
+    default: return te_runs(&files[t->file], t, begin, n, buffer, err);
+    }
 }
 
 void mlci_tensor_release(const mlci_source *files, const mlci_tensor *t, uint64_t begin, size_t n)

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * mlc.c - directories as MLC-LLM's convert_weight writes them: mlc-chat-config.json,
+ * tensor-cache.json (earlier ndarray-cache.json), params_shard_*.bin.
+ *
+ * A quantized matrix is two tensors: words of codes, least significant first, and scales
+ * of groups; transposed in the "_0" schemes but for the embedding.  Groups of 32 with 4
+ * bits are Q4_0's blocks with codes one higher, so they become these, exactly; groups of
+ * 40 with 3 bits have no such twin and become float32.
+ */
+#include "hf.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { ML_CONFIG_MOST = 16 << 20, ML_CACHE_MOST = 256 << 20 };
+
+/* A tensor as the cache lists it. */
+typedef struct ml_record {
+    mlci_text name;
+    enum { ML_F16, ML_BF16, ML_F32, ML_U32, ML_OTHER } type;
+    mlci_text type_name;
+    uint32_t  rank, file;
+    uint64_t  dims[4], offset, n_bytes;
+} ml_record;
+
+typedef struct ml_reader {
+    mlci_files   *f;
+    const char   *path;
+    mlci_arena   *arena;
+    ml_record    *records;
+    size_t        n;
+    uint32_t      bits;              /* of codes; 0: not quantized               */
+    bool          columns, post_norms;
+    mlci_hf_shape shape;
+} ml_reader;
+
+static mlc_status ml_bad(const ml_record *r, const char *what, mlc_error *err)
+{
+    return mlci_fail(err, MLC_EFORMAT, 0, "tensor %.*s: %s", (int)mlci_min(r->name.n, 100),
+                     r->name.p, what);
+}
+
+/* ---- the cache ------------------------------------------------------------------------- */
+
+static bool ml_count(const mlci_json *object, const char *key, uint64_t *v)
+{
+    int64_t i;
+
+    if (!mlci_json_integer(mlci_json_get(object, key), &i) || i < 0)
+        return false;
+    *v = (uint64_t)i;
+    return true;
+}
+
+static mlc_status ml_record_of(const mlci_json *v, uint32_t file, uint64_t file_bytes, ml_record *r,
+                               mlc_error *err)
+{
+    static const struct { const char *name; int type; uint32_t bytes; } types[] = {
+        { "float16", ML_F16, 2 }, { "bfloat16", ML_BF16, 2 }, { "float32", ML_F32, 4 },
+        { "uint32", ML_U32, 4 },
+    };
+    const mlci_json *name = mlci_json_get(v, "name"), *shape = mlci_json_get(v, "shape");
+    const mlci_json *type = mlci_json_get(v, "dtype");
+    uint64_t count = 1, bytes = 0;
+    int64_t dim;
+
+    memset(r, 0, sizeof *r);
+    if (name == NULL || name->type != MLCI_JSON_STRING || type == NULL
+        || type->type != MLCI_JSON_STRING || shape == NULL || shape->type != MLCI_JSON_ARRAY
+        || !ml_count(v, "byteOffset", &r->offset) || !ml_count(v, "nbytes", &r->n_bytes))
+        return mlci_fail(err, MLC_EFORMAT, 0, "a tensor's record without name, shape, dtype, "
+                         "byteOffset or nbytes");
+    r->name = (mlci_text){ name->text, name->text_bytes };
+    r->type_name = (mlci_text){ type->text, type->text_bytes };
+    r->type = ML_OTHER;
+    r->file = file;
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (mlci_json_is(type, types[i].name)) {
+            r->type = types[i].type;
+            bytes = types[i].bytes;
+        }
+    if (r->type == ML_F32 && mlci_json_is(mlci_json_get(v, "format"), "f32-to-bf16")) {
+        r->type = ML_BF16;
+        bytes = 2;
+    }
+    if (shape->n_items > 4)
+        return ml_bad(r, "more than 4 dimensions", err);
+    for (const mlci_json *d = shape->items; d != NULL; d = d->next) {
+        if (!mlci_json_integer(d, &dim) || dim <= 0 || count > UINT64_MAX / 64 / (uint64_t)dim)
+            return ml_bad(r, "a dimension that is no count", err);
+        r->dims[r->rank++] = (uint64_t)dim;
+        count *= (uint64_t)dim;
+    }
+    if (r->type != ML_OTHER && r->n_bytes != count * bytes)
+        return ml_bad(r, "nbytes does not fit its shape", err);
+    if (r->offset > file_bytes || r->n_bytes > file_bytes - r->offset)
+        return ml_bad(r, "lies outside its file", err);
+    return MLC_OK;
+}
+
+/* A file's name that stays in the directory. */
+static bool ml_file_name(const mlci_json *v, char name[200])
+{
+    if (v == NULL || v->type != MLCI_JSON_STRING || v->text_bytes == 0 || v->text_bytes >= 200
+        || memchr(v->text, '/', v->text_bytes) != NULL
+        || memchr(v->text, 0, v->text_bytes) != NULL || v->text[0] == '.')
+        return false;
+    snprintf(name, 200, "%.*s", (int)v->text_bytes, v->text);
+    return true;
+}
+
+static mlc_status ml_shard(ml_reader *r, const mlci_json *shard, mlc_error *err)
+{
+    const mlci_json *list = mlci_json_get(shard, "records");
+    uint64_t bytes;
+    uint32_t file;
+    char name[200];
+    mlc_status st;
+
+    if (!ml_file_name(mlci_json_get(shard, "dataPath"), name) || !ml_count(shard, "nbytes", &bytes)
+        || list == NULL || list->type != MLCI_JSON_ARRAY)
+        return mlci_fail(err, MLC_EFORMAT, 0, "a shard without dataPath, nbytes or records");
+    st = mlci_files_add(r->f, r->path, name, r->f->map, &file, err);
+    if (st == MLC_OK && r->f->items[file].size != bytes)
+        st = mlci_fail(err, MLC_EFORMAT, 0, "%s has %llu bytes, not %llu: is it complete?", name,
+                       (unsigned long long)r->f->items[file].size, (unsigned long long)bytes);
+    for (const mlci_json *v = list->items; v != NULL && st == MLC_OK; v = v->next)
+        st = ml_record_of(v, file, bytes, &r->records[r->n++], err);
+    return st;
+}
+
+static mlc_status ml_cache(ml_reader *r, mlc_error *err)
+{
+    static const char *const names[] = { "tensor-cache.json", "ndarray-cache.json" };
+    const mlci_json *cache = NULL, *list;
+    const char *text = NULL, *name = NULL;
+    mlc_status st = MLC_OK;
+    size_t n, n_records = 0;
+
+    for (int i = 0; i < 2 && text == NULL && st == MLC_OK; i++)
+        text = mlci_files_text(r->f, r->path, name = names[i], ML_CACHE_MOST, &n, &st, err);
+    if (text == NULL)
+        return st != MLC_OK ? st : mlci_fail(err, MLC_EFORMAT, 0, "there is no tensor-cache.json");
+    st = mlci_json_parse(r->arena, text, n, &cache, err);
+    list = mlci_json_get(cache, "records");
+    if (st == MLC_OK && (list == NULL || list->type != MLCI_JSON_ARRAY))
+        st = mlci_fail(err, MLC_EFORMAT, 0, "no records");
+    for (const mlci_json *v = st == MLC_OK ? list->items : NULL; v != NULL; v = v->next) {
+        const mlci_json *of = mlci_json_get(v, "records");
+
+        n_records += of != NULL ? of->n_items : 0;
+    }
+    if (st == MLC_OK) {
+        r->records = mlci_arena_new(r->arena, n_records + 1, sizeof *r->records);
+        st = r->records == NULL ? mlci_nomem(err, "tensors") : MLC_OK;
+    }
+    for (const mlci_json *v = st == MLC_OK ? list->items : NULL; v != NULL && st == MLC_OK;
+         v = v->next)
+        st = ml_shard(r, v, err);
+    return mlci_error_prefix(err, st, name);
+}
+
+/* ---- tensors --------------------------------------------------------------------------- */
+
+static bool ml_ends(mlci_text t, const char *with)
+{
+    const size_t n = strlen(with);
+
+    return t.n >= n && memcmp(t.p + t.n - n, with, n) == 0;
+}
+
+/* "X.q_scale" of "X.q_weight"; scales usually follow. */
+static const ml_record *ml_scales(const ml_reader *r, size_t i)
+{
+    const mlci_text a = r->records[i].name;
+
+    for (size_t k = 1; k <= r->n; k++) {
+        const ml_record *s = &r->records[(i + k) % r->n];
+
+        if (ml_ends(s->name, ".q_scale") && s->name.n + 1 == a.n
+            && memcmp(s->name.p, a.p, a.n - 8) == 0)
+            return s;
+    }
+    return NULL;
+}
+
+/* Columns of the matrix: its words are as many as whole groups need. */
+static uint64_t ml_columns(const ml_reader *r, const mlci_hf_name *n)
+{
+    return strcmp(n->name, "ffn_down") == 0 ? r->shape.ffn
+         : strcmp(n->name, "attn_output") == 0 ? (uint64_t)r->shape.n_heads * r->shape.head_dim
+                                               : r->shape.width;
+}
+
+static mlc_status ml_quantized(ml_reader *r, size_t i, const mlci_hf_name *name, mlci_tensor *t,
+                               mlc_error *err)
+{
+    const ml_record *w = &r->records[i], *s = ml_scales(r, i);
+    const bool columns = r->columns && strcmp(name->name, "token_embd") != 0;
+    const uint64_t k = ml_columns(r, name), group = r->bits == 3 ? 40 : 32;
+    const uint64_t groups = (k + group - 1) / group;
+    const int rows = columns ? 1 : 0;
+
+    if (s == NULL)
+        return ml_bad(w, "its q_scale is missing", err);
+    if (r->bits == 0)
+        return ml_bad(w, "quantized, but \"quantization\" does not say how", err);
+    if (w->type != ML_U32 || (s->type != ML_F16 && s->type != ML_BF16) || w->rank != 2
+        || s->rank != 2 || w->dims[rows] != s->dims[rows] || w->dims[1 - rows] != 4 * groups
+        || s->dims[1 - rows] != groups)
+        return ml_bad(w, "its shape or dtype, or its scales', is not this quantization's", err);
+    if (r->bits == 4 && k % 32 != 0)
+        return ml_bad(w, "rows that are no whole groups are unsupported", err);
+    t->dims[0] = t->all_rows = w->dims[rows];
+    t->dims[1] = k;
+    t->format = r->bits == 3 ? MLCI_F32 : MLCI_Q4_0;
+    t->n_bytes = t->dims[0] * (k / mlci_format_table[t->format].block_items)
+               * mlci_format_table[t->format].block_bytes;
+    t->stored = columns ? MLCI_STORED_MLC_COLUMNS : MLCI_STORED_MLC;
+    t->scales = s->offset;
+    t->scales_file = s->file;
+    t->scales_bf16 = s->type == ML_BF16;
+    t->bits = r->bits;
+    return MLC_OK;
+}
+
+static mlc_status ml_tensor(ml_reader *r, size_t i, mlc_error *err)
+{
+    const ml_record *w = &r->records[i];
+    const bool quantized = ml_ends(w->name, ".q_weight");
+    mlci_tensor t = { .name = w->name, .rank = w->rank, .offset = w->offset, .file = w->file,
+                      .n_bytes = w->n_bytes };
+    mlci_hf_name name;
+    char *text;
+    mlc_status st = MLC_OK;
+
+    if (ml_ends(w->name, ".q_scale"))
+        return MLC_OK;
+    text = mlci_arena_copy(r->arena, w->name.p, w->name.n);
+    if (text == NULL)
+        return mlci_nomem(err, "tensors");
+    if (quantized)
+        memcpy(text + w->name.n - 9, ".weight", 8);
+    mlci_hf_name_of((mlci_text){ text, strlen(text) }, r->post_norms, &name);
+    if (name.part == MLCI_HF_SKIP || name.part == MLCI_HF_UNKNOWN)
+        return MLC_OK;                      /* the graph misses what it needs by name */
+    if (quantized)
+        st = ml_quantized(r, i, &name, &t, err);
+    else if (w->type > ML_F32 || w->rank < 1 || w->rank > 2)
+        return mlci_fail(err, MLC_EUNSUPPORTED, 0, "tensor %.*s: dtype %.*s is unsupported",
+                         (int)mlci_min(w->name.n, 100), w->name.p,
+                         (int)mlci_min(w->type_name.n, 40), w->type_name.p);
+    else {
+        t.format = w->type == ML_F16 ? MLCI_F16 : w->type == ML_BF16 ? MLCI_BF16 : MLCI_F32;
+        memcpy(t.dims, w->dims, sizeof t.dims);
+    }
+    return st == MLC_OK ? mlci_hf_put(r->f, &name, &t, &r->shape, err) : st;
+}
+
+/* ---- the whole -------------------------------------------------------------------------- */
+
+/* "q4f16_1": what codes there are. */
+static mlc_status ml_scheme(ml_reader *r, const mlci_json *v, mlc_error *err)
+{
+    static const struct { const char *name; uint32_t bits; bool columns; } schemes[] = {
+        { "q0f16", 0, false }, { "q0bf16", 0, false }, { "q0f32", 0, false },
+        { "q3f16_0", 3, true }, { "q3f16_1", 3, false }, { "q4f16_0", 4, true },
+        { "q4f16_1", 4, false }, { "q4f16_2", 4, false }, { "q4bf16_0", 4, true },
+        { "q4bf16_1", 4, false }, { "q4f32_1", 4, false },
+    };
+
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
+        if (v != NULL && mlci_json_is(v, schemes[i].name)) {
+            r->bits = schemes[i].bits;
+            r->columns = schemes[i].columns;
+            return MLC_OK;
+        }
+    if (v == NULL || v->type != MLCI_JSON_STRING)
+        return mlci_fail(err, MLC_EFORMAT, 0, "mlc-chat-config.json: no quantization");
+    return mlci_fail(err, MLC_EUNSUPPORTED, 0, "quantization \"%.*s\" is unsupported",
+                     (int)mlci_min(v->text_bytes, 40), v->text);
+}
+
+mlc_status mlci_mlc_open(mlci_files *f, const char *path, mlc_error *err)
+{
+    ml_reader r = { .f = f, .path = path, .arena = &f->directory.arena };
+    const mlci_json *chat, *config, *inner;
+    const char *arch = NULL, *text;
+    mlc_status st = MLC_OK;
+    size_t n;
+
+    text = mlci_files_text(f, path, "mlc-chat-config.json", ML_CONFIG_MOST, &n, &st, err);
+    if (text == NULL)
+        return st != MLC_OK ? st : mlci_fail(err, MLC_EFORMAT, 0, "no mlc-chat-config.json");
+    st = mlci_json_parse(r.arena, text, n, &chat, err);
+    if (st != MLC_OK)
+        return mlci_error_prefix(err, st, "mlc-chat-config.json");
+    config = mlci_json_get(chat, "model_config");
+    if (config == NULL || config->type != MLCI_JSON_OBJECT)
+        return mlci_fail(err, MLC_EFORMAT, 0, "mlc-chat-config.json: no model_config");
+    inner = mlci_json_get(config, "text_config");
+    if (inner != NULL && inner->type == MLCI_JSON_OBJECT)
+        config = inner;
+    f->halves = true;
+    st = ml_scheme(&r, mlci_json_get(chat, "quantization"), err);
+    if (st == MLC_OK)
+        st = mlci_hf_config(f, config, mlci_json_get(chat, "model_type"), &arch, err);
+    if (st == MLC_OK)
+        st = mlci_hf_shape_of(f, &r.shape, err);
+    if (st != MLC_OK)
+        return st;
+    r.post_norms = mlci_hf_post_norms(arch);
+    st = ml_cache(&r, err);
+    for (size_t i = 0; i < r.n && st == MLC_OK; i++)
+        st = ml_tensor(&r, i, err);
+    return st == MLC_OK ? mlci_directory_index_tensors(&f->directory, err) : st;
+}
