@@ -9,7 +9,7 @@
 
 /* Open addressing; slots hold index + 1.  Returns the slot of the name, or of
  * the free place where it would go. */
-static size_t di_slot(const uint32_t *slots, size_t n_slots, const char *name,
+static size_t dy_slot(const uint32_t *slots, size_t n_slots, const char *name,
                       size_t n, const void *items, size_t stride)
 {
     size_t s = (size_t)mlci_hash(name, n, 0) & (n_slots - 1);
@@ -25,7 +25,7 @@ static size_t di_slot(const uint32_t *slots, size_t n_slots, const char *name,
 }
 
 /* Index the names (the first member of each item); a name may occur once. */
-static mlc_status di_index(mlci_directory *d, const void *items, size_t n, size_t stride,
+static mlc_status dy_index(mlci_directory *d, const void *items, size_t n, size_t stride,
                            uint32_t **slots, size_t *n_slots, const char *what,
                            mlc_error *err)
 {
@@ -38,7 +38,7 @@ static mlc_status di_index(mlci_directory *d, const void *items, size_t n, size_
     for (size_t i = 0; i < n; i++) {
         const mlci_text *t = (const mlci_text *)(const void *)
             ((const char *)items + i * stride);
-        size_t s = di_slot(*slots, *n_slots, t->p, t->n, items, stride);
+        size_t s = dy_slot(*slots, *n_slots, t->p, t->n, items, stride);
 
         if ((*slots)[s] != 0)
             return mlci_fail(err, MLC_EFORMAT, 0, "%s %.*s occurs twice", what,
@@ -50,21 +50,22 @@ static mlc_status di_index(mlci_directory *d, const void *items, size_t n, size_
 
 mlc_status mlci_directory_index_keys(mlci_directory *d, mlc_error *err)
 {
-    return di_index(d, d->keys, d->n_keys, sizeof *d->keys, &d->key_slots, &d->n_key_slots,
+    return dy_index(d, d->keys, d->n_keys, sizeof *d->keys, &d->key_slots, &d->n_key_slots,
                     "key", err);
 }
 
 mlc_status mlci_directory_index_tensors(mlci_directory *d, mlc_error *err)
 {
-    return di_index(d, d->tensors, d->n_tensors, sizeof *d->tensors, &d->tensor_slots,
+    return dy_index(d, d->tensors, d->n_tensors, sizeof *d->tensors, &d->tensor_slots,
                     &d->n_tensor_slots, "tensor", err);
 }
 
-static bool di_find(const void *impl, const char *key, size_t n, mlci_value *out)
+static bool dy_find(const void *impl, const char *key, size_t n, mlci_value *out)
 {
     const mlci_directory *d = impl;
-    uint32_t i = d->key_slots[di_slot(d->key_slots, d->n_key_slots, key, n,
-                                      d->keys, sizeof *d->keys)];
+    uint32_t i = d->n_key_slots == 0 ? 0       /* not indexed yet */
+               : d->key_slots[dy_slot(d->key_slots, d->n_key_slots, key, n, d->keys,
+                                      sizeof *d->keys)];
 
     if (i == 0)
         return false;
@@ -72,10 +73,10 @@ static bool di_find(const void *impl, const char *key, size_t n, mlci_value *out
     return true;
 }
 
-static const mlci_tensor *di_find_tensor(const void *impl, const char *name, size_t n)
+static const mlci_tensor *dy_find_tensor(const void *impl, const char *name, size_t n)
 {
     const mlci_directory *d = impl;
-    uint32_t i = d->tensor_slots[di_slot(d->tensor_slots, d->n_tensor_slots, name,
+    uint32_t i = d->tensor_slots[dy_slot(d->tensor_slots, d->n_tensor_slots, name,
                                          n, d->tensors, sizeof *d->tensors)];
 
     return i == 0 ? NULL : &d->tensors[i - 1];
@@ -87,8 +88,8 @@ void mlci_directory_config(const mlci_directory *d, mlci_config *c)
 
     memset(c, 0, sizeof *c);
     c->impl = d;
-    c->find = di_find;
-    c->tensor = di_find_tensor;
+    c->find = dy_find;
+    c->tensor = dy_find_tensor;
     c->arch.p = "";
     if (mlci_config_find(c, "general.architecture", &v) && v.type == MLCI_VALUE_TEXT)
         c->arch = v.text;
@@ -105,7 +106,7 @@ void mlci_directory_close(mlci_directory *d)
 /* ---- putting one together ------------------------------------------------------------ */
 
 /* Room for one more: arenas give no memory back, so arrays double. */
-static bool di_room(mlci_directory *d, void **items, size_t n, size_t *cap, size_t size)
+static bool dy_room(mlci_directory *d, void **items, size_t n, size_t *cap, size_t size)
 {
     size_t more = *cap == 0 ? 64 : *cap * 2;
     void *p;
@@ -126,7 +127,7 @@ mlc_status mlci_directory_put(mlci_directory *d, const char *key, mlci_value val
 {
     void *keys = d->keys;
 
-    if (!di_room(d, &keys, d->n_keys, &d->cap_keys, sizeof *d->keys))
+    if (!dy_room(d, &keys, d->n_keys, &d->cap_keys, sizeof *d->keys))
         return mlci_nomem(err, "directory");
     d->keys = keys;
     d->keys[d->n_keys++] = (mlci_entry){ { key, strlen(key) }, value };
@@ -152,7 +153,7 @@ mlc_status mlci_directory_put_tensor(mlci_directory *d, const mlci_tensor *t, ml
 {
     void *tensors = d->tensors;
 
-    if (!di_room(d, &tensors, d->n_tensors, &d->cap_tensors, sizeof *d->tensors))
+    if (!dy_room(d, &tensors, d->n_tensors, &d->cap_tensors, sizeof *d->tensors))
         return mlci_nomem(err, "directory");
     d->tensors = tensors;
     d->tensors[d->n_tensors++] = *t;

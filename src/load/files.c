@@ -63,7 +63,7 @@ mlc_status mlci_files_add_made(mlci_files *f, const void *data, size_t n, uint32
     return MLC_OK;
 }
 
-const char *mlci_files_text(mlci_files *f, const char *dir, const char *name, size_t most,
+const char *mlci_files_text(mlci_arena *arena, const char *dir, const char *name, size_t most,
                             size_t *n, mlc_status *st, mlc_error *err)
 {
     char path[FI_MAX_PATH], *text;
@@ -71,14 +71,14 @@ const char *mlci_files_text(mlci_files *f, const char *dir, const char *name, si
 
     if (*st != MLC_OK || fi_path(dir, name, path, NULL) != MLC_OK || !mlci_os_is_file(path))
         return NULL;
-    *st = mlci_source_path(&s, f->ctx, path, false, err);
+    *st = mlci_source_path(&s, arena->ctx, path, false, err);
     if (*st != MLC_OK)
         return NULL;
     text = NULL;
     *n = (size_t)s.size;
     if (s.size > most)
         *st = mlci_fail(err, MLC_EFORMAT, 0, "%s: larger than %zu MB", name, most >> 20);
-    else if ((text = mlci_arena_new(&f->directory.arena, *n + 1, 1)) == NULL)
+    else if ((text = mlci_arena_new(arena, *n + 1, 1)) == NULL)
         *st = mlci_nomem(err, name);
     else
         *st = mlci_source_read(&s, 0, text, *n, err);
@@ -102,6 +102,17 @@ static mlc_status fi_gguf(mlci_files *f, mlc_error *err)
     return st;
 }
 
+static const char fi_tokenizer[] = "tokenizer.json";
+
+/* A tokenizer alone, by its file. */
+static bool fi_is_tokenizer(const char *path)
+{
+    const size_t n = strlen(path), k = strlen(fi_tokenizer);
+
+    return n >= k && n < FI_MAX_PATH && strcmp(path + n - k, fi_tokenizer) == 0
+        && (n == k || path[n - k - 1] == '/') && mlci_os_is_file(path);
+}
+
 mlc_status mlci_files_open(mlci_files *f, mlc_context *ctx, const char *path, bool map,
                            mlc_error *err)
 {
@@ -110,6 +121,11 @@ mlc_status mlci_files_open(mlci_files *f, mlc_context *ctx, const char *path, bo
     mlc_status st;
 
     fi_begin(f, ctx, map);
+    if (fi_is_tokenizer(path)) {
+        snprintf(config, sizeof config, "%.*s.", (int)(strlen(path) - strlen(fi_tokenizer)), path);
+        snprintf(f->name, sizeof f->name, "%s", fi_tokenizer);
+        return mlci_error_prefix(err, mlci_hf_finish(f, config, NULL, err), f->name);
+    }
     if (mlci_os_is_directory(path)) {
         snprintf(f->name, sizeof f->name, "%.100s", path);
         st = fi_path(path, "mlc-chat-config.json", config, err);

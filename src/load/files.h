@@ -37,9 +37,9 @@ mlc_status mlci_files_add(mlci_files *f, const char *dir, const char *name, bool
 /* One that was made: data lives in the directory's arena. */
 mlc_status mlci_files_add_made(mlci_files *f, const void *data, size_t n, uint32_t *number,
                                mlc_error *err);
-/* A whole small file of the directory as text in the arena, NUL behind it; NULL: it is not
+/* A whole small file of the directory as text in an arena, NUL behind it; NULL: it is not
  * there, and *st stays as it was. */
-const char *mlci_files_text(mlci_files *f, const char *dir, const char *name, size_t most,
+const char *mlci_files_text(mlci_arena *arena, const char *dir, const char *name, size_t most,
                             size_t *n, mlc_status *st, mlc_error *err);
 
 #endif

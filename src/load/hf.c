@@ -105,8 +105,9 @@ static mlc_status hf_weights(hf_reader *r, mlc_error *err)
 {
     mlc_status st = MLC_OK;
     size_t n;
-    const char *index = mlci_files_text(r->f, r->path, "model.safetensors.index.json",
-                                        HF_INDEX_MOST, &n, &st, err);
+    const char *index = mlci_files_text(&r->f->directory.arena, r->path,
+                                        "model.safetensors.index.json", HF_INDEX_MOST, &n, &st,
+                                        err);
 
     if (st != MLC_OK)
         return st;
@@ -140,24 +141,39 @@ mlc_status mlci_hf_shape_of(mlci_files *f, mlci_hf_shape *shape, mlc_error *err)
     return st;
 }
 
+mlc_status mlci_hf_finish(mlci_files *f, const char *path, const mlci_json *config,
+                          mlc_error *err)
+{
+    const mlci_tensor *table;
+    mlci_config c;
+    mlc_status st = mlci_directory_index_tensors(&f->directory, err);
+
+    if (st != MLC_OK)
+        return st;
+    mlci_directory_config(&f->directory, &c);
+    table = mlci_config_tensor(&c, "token_embd.weight");
+    st = mlci_hf_tokenizer(f, path, config, table != NULL ? table->dims[0] : 0, err);
+    return st == MLC_OK ? mlci_directory_index_keys(&f->directory, err) : st;
+}
+
 mlc_status mlci_hf_open(mlci_files *f, const char *path, mlc_error *err)
 {
     hf_reader r = { .f = f, .path = path };
-    const mlci_json *config, *text_config, *tied;
+    const mlci_json *config, *inner, *tied;
     const char *arch = NULL, *text;
     mlc_status st = MLC_OK;
     size_t n;
 
-    text = mlci_files_text(f, path, "config.json", HF_CONFIG_MOST, &n, &st, err);
+    text = mlci_files_text(&f->directory.arena, path, "config.json", HF_CONFIG_MOST, &n, &st, err);
     if (text == NULL)
         return st != MLC_OK ? st : mlci_fail(err, MLC_EFORMAT, 0, "no model: there is no "
                                              "config.json");
     st = mlci_json_parse(&f->directory.arena, text, n, &config, err);
     if (st != MLC_OK)
         return mlci_error_prefix(err, st, "config.json");
-    text_config = mlci_json_get(config, "text_config");
-    if (text_config != NULL && text_config->type == MLCI_JSON_OBJECT)
-        config = text_config;
+    inner = mlci_json_get(config, "text_config");
+    if (inner != NULL && inner->type == MLCI_JSON_OBJECT)
+        config = inner;
     f->halves = true;
     tied = mlci_json_get(config, "tie_word_embeddings");
     r.tied = tied != NULL && tied->type == MLCI_JSON_TRUE;
@@ -170,5 +186,5 @@ mlc_status mlci_hf_open(mlci_files *f, const char *path, mlc_error *err)
     r.post_norms = mlci_hf_post_norms(arch);
     r.columns = strcmp(arch, "gpt2") == 0;
     st = hf_weights(&r, err);
-    return st == MLC_OK ? mlci_directory_index_tensors(&f->directory, err) : st;
+    return st == MLC_OK ? mlci_hf_finish(f, path, config, err) : st;
 }

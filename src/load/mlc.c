@@ -13,29 +13,29 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ML_CONFIG_MOST = 16 << 20, ML_CACHE_MOST = 256 << 20 };
+enum { MD_CONFIG_MOST = 16 << 20, MD_CACHE_MOST = 256 << 20 };
 
 /* A tensor as the cache lists it. */
-typedef struct ml_record {
+typedef struct md_record {
     mlci_text name;
-    enum { ML_F16, ML_BF16, ML_F32, ML_U32, ML_OTHER } type;
+    enum { MD_F16, MD_BF16, MD_F32, MD_U32, MD_OTHER } type;
     mlci_text type_name;
     uint32_t  rank, file;
     uint64_t  dims[4], offset, n_bytes;
-} ml_record;
+} md_record;
 
-typedef struct ml_reader {
+typedef struct md_reader {
     mlci_files   *f;
     const char   *path;
     mlci_arena   *arena;
-    ml_record    *records;
+    md_record    *records;
     size_t        n;
     uint32_t      bits;              /* of codes; 0: not quantized               */
     bool          columns, post_norms;
     mlci_hf_shape shape;
-} ml_reader;
+} md_reader;
 
-static mlc_status ml_bad(const ml_record *r, const char *what, mlc_error *err)
+static mlc_status md_bad(const md_record *r, const char *what, mlc_error *err)
 {
     return mlci_fail(err, MLC_EFORMAT, 0, "tensor %.*s: %s", (int)mlci_min(r->name.n, 100),
                      r->name.p, what);
@@ -43,7 +43,7 @@ static mlc_status ml_bad(const ml_record *r, const char *what, mlc_error *err)
 
 /* ---- the cache ------------------------------------------------------------------------- */
 
-static bool ml_count(const mlci_json *object, const char *key, uint64_t *v)
+static bool md_count(const mlci_json *object, const char *key, uint64_t *v)
 {
     int64_t i;
 
@@ -53,12 +53,12 @@ static bool ml_count(const mlci_json *object, const char *key, uint64_t *v)
     return true;
 }
 
-static mlc_status ml_record_of(const mlci_json *v, uint32_t file, uint64_t file_bytes, ml_record *r,
+static mlc_status md_record_of(const mlci_json *v, uint32_t file, uint64_t file_bytes, md_record *r,
                                mlc_error *err)
 {
     static const struct { const char *name; int type; uint32_t bytes; } types[] = {
-        { "float16", ML_F16, 2 }, { "bfloat16", ML_BF16, 2 }, { "float32", ML_F32, 4 },
-        { "uint32", ML_U32, 4 },
+        { "float16", MD_F16, 2 }, { "bfloat16", MD_BF16, 2 }, { "float32", MD_F32, 4 },
+        { "uint32", MD_U32, 4 },
     };
     const mlci_json *name = mlci_json_get(v, "name"), *shape = mlci_json_get(v, "shape");
     const mlci_json *type = mlci_json_get(v, "dtype");
@@ -68,39 +68,39 @@ static mlc_status ml_record_of(const mlci_json *v, uint32_t file, uint64_t file_
     memset(r, 0, sizeof *r);
     if (name == NULL || name->type != MLCI_JSON_STRING || type == NULL
         || type->type != MLCI_JSON_STRING || shape == NULL || shape->type != MLCI_JSON_ARRAY
-        || !ml_count(v, "byteOffset", &r->offset) || !ml_count(v, "nbytes", &r->n_bytes))
+        || !md_count(v, "byteOffset", &r->offset) || !md_count(v, "nbytes", &r->n_bytes))
         return mlci_fail(err, MLC_EFORMAT, 0, "a tensor's record without name, shape, dtype, "
                          "byteOffset or nbytes");
     r->name = (mlci_text){ name->text, name->text_bytes };
     r->type_name = (mlci_text){ type->text, type->text_bytes };
-    r->type = ML_OTHER;
+    r->type = MD_OTHER;
     r->file = file;
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (mlci_json_is(type, types[i].name)) {
             r->type = types[i].type;
             bytes = types[i].bytes;
         }
-    if (r->type == ML_F32 && mlci_json_is(mlci_json_get(v, "format"), "f32-to-bf16")) {
-        r->type = ML_BF16;
+    if (r->type == MD_F32 && mlci_json_is(mlci_json_get(v, "format"), "f32-to-bf16")) {
+        r->type = MD_BF16;
         bytes = 2;
     }
     if (shape->n_items > 4)
-        return ml_bad(r, "more than 4 dimensions", err);
+        return md_bad(r, "more than 4 dimensions", err);
     for (const mlci_json *d = shape->items; d != NULL; d = d->next) {
         if (!mlci_json_integer(d, &dim) || dim <= 0 || count > UINT64_MAX / 64 / (uint64_t)dim)
-            return ml_bad(r, "a dimension that is no count", err);
+            return md_bad(r, "a dimension that is no count", err);
         r->dims[r->rank++] = (uint64_t)dim;
         count *= (uint64_t)dim;
     }
-    if (r->type != ML_OTHER && r->n_bytes != count * bytes)
-        return ml_bad(r, "nbytes does not fit its shape", err);
+    if (r->type != MD_OTHER && r->n_bytes != count * bytes)
+        return md_bad(r, "nbytes does not fit its shape", err);
     if (r->offset > file_bytes || r->n_bytes > file_bytes - r->offset)
-        return ml_bad(r, "lies outside its file", err);
+        return md_bad(r, "lies outside its file", err);
     return MLC_OK;
 }
 
 /* A file's name that stays in the directory. */
-static bool ml_file_name(const mlci_json *v, char name[200])
+static bool md_file_name(const mlci_json *v, char name[200])
 {
     if (v == NULL || v->type != MLCI_JSON_STRING || v->text_bytes == 0 || v->text_bytes >= 200
         || memchr(v->text, '/', v->text_bytes) != NULL
@@ -110,7 +110,7 @@ static bool ml_file_name(const mlci_json *v, char name[200])
     return true;
 }
 
-static mlc_status ml_shard(ml_reader *r, const mlci_json *shard, mlc_error *err)
+static mlc_status md_shard(md_reader *r, const mlci_json *shard, mlc_error *err)
 {
     const mlci_json *list = mlci_json_get(shard, "records");
     uint64_t bytes;
@@ -118,7 +118,7 @@ static mlc_status ml_shard(ml_reader *r, const mlci_json *shard, mlc_error *err)
     char name[200];
     mlc_status st;
 
-    if (!ml_file_name(mlci_json_get(shard, "dataPath"), name) || !ml_count(shard, "nbytes", &bytes)
+    if (!md_file_name(mlci_json_get(shard, "dataPath"), name) || !md_count(shard, "nbytes", &bytes)
         || list == NULL || list->type != MLCI_JSON_ARRAY)
         return mlci_fail(err, MLC_EFORMAT, 0, "a shard without dataPath, nbytes or records");
     st = mlci_files_add(r->f, r->path, name, r->f->map, &file, err);
@@ -126,11 +126,11 @@ static mlc_status ml_shard(ml_reader *r, const mlci_json *shard, mlc_error *err)
         st = mlci_fail(err, MLC_EFORMAT, 0, "%s has %llu bytes, not %llu: is it complete?", name,
                        (unsigned long long)r->f->items[file].size, (unsigned long long)bytes);
     for (const mlci_json *v = list->items; v != NULL && st == MLC_OK; v = v->next)
-        st = ml_record_of(v, file, bytes, &r->records[r->n++], err);
+        st = md_record_of(v, file, bytes, &r->records[r->n++], err);
     return st;
 }
 
-static mlc_status ml_cache(ml_reader *r, mlc_error *err)
+static mlc_status md_cache(md_reader *r, mlc_error *err)
 {
     static const char *const names[] = { "tensor-cache.json", "ndarray-cache.json" };
     const mlci_json *cache = NULL, *list;
@@ -139,7 +139,7 @@ static mlc_status ml_cache(ml_reader *r, mlc_error *err)
     size_t n, n_records = 0;
 
     for (int i = 0; i < 2 && text == NULL && st == MLC_OK; i++)
-        text = mlci_files_text(r->f, r->path, name = names[i], ML_CACHE_MOST, &n, &st, err);
+        text = mlci_files_text(r->arena, r->path, name = names[i], MD_CACHE_MOST, &n, &st, err);
     if (text == NULL)
         return st != MLC_OK ? st : mlci_fail(err, MLC_EFORMAT, 0, "there is no tensor-cache.json");
     st = mlci_json_parse(r->arena, text, n, &cache, err);
@@ -157,13 +157,13 @@ static mlc_status ml_cache(ml_reader *r, mlc_error *err)
     }
     for (const mlci_json *v = st == MLC_OK ? list->items : NULL; v != NULL && st == MLC_OK;
          v = v->next)
-        st = ml_shard(r, v, err);
+        st = md_shard(r, v, err);
     return mlci_error_prefix(err, st, name);
 }
 
 /* ---- tensors --------------------------------------------------------------------------- */
 
-static bool ml_ends(mlci_text t, const char *with)
+static bool md_ends(mlci_text t, const char *with)
 {
     const size_t n = strlen(with);
 
@@ -171,14 +171,14 @@ static bool ml_ends(mlci_text t, const char *with)
 }
 
 /* "X.q_scale" of "X.q_weight"; scales usually follow. */
-static const ml_record *ml_scales(const ml_reader *r, size_t i)
+static const md_record *md_scales(const md_reader *r, size_t i)
 {
     const mlci_text a = r->records[i].name;
 
     for (size_t k = 1; k <= r->n; k++) {
-        const ml_record *s = &r->records[(i + k) % r->n];
+        const md_record *s = &r->records[(i + k) % r->n];
 
-        if (ml_ends(s->name, ".q_scale") && s->name.n + 1 == a.n
+        if (md_ends(s->name, ".q_scale") && s->name.n + 1 == a.n
             && memcmp(s->name.p, a.p, a.n - 8) == 0)
             return s;
     }
@@ -186,32 +186,32 @@ static const ml_record *ml_scales(const ml_reader *r, size_t i)
 }
 
 /* Columns of the matrix: its words are as many as whole groups need. */
-static uint64_t ml_columns(const ml_reader *r, const mlci_hf_name *n)
+static uint64_t md_columns(const md_reader *r, const mlci_hf_name *n)
 {
     return strcmp(n->name, "ffn_down") == 0 ? r->shape.ffn
          : strcmp(n->name, "attn_output") == 0 ? (uint64_t)r->shape.n_heads * r->shape.head_dim
                                                : r->shape.width;
 }
 
-static mlc_status ml_quantized(ml_reader *r, size_t i, const mlci_hf_name *name, mlci_tensor *t,
+static mlc_status md_quantized(md_reader *r, size_t i, const mlci_hf_name *name, mlci_tensor *t,
                                mlc_error *err)
 {
-    const ml_record *w = &r->records[i], *s = ml_scales(r, i);
+    const md_record *w = &r->records[i], *s = md_scales(r, i);
     const bool columns = r->columns && strcmp(name->name, "token_embd") != 0;
-    const uint64_t k = ml_columns(r, name), group = r->bits == 3 ? 40 : 32;
+    const uint64_t k = md_columns(r, name), group = r->bits == 3 ? 40 : 32;
     const uint64_t groups = (k + group - 1) / group;
     const int rows = columns ? 1 : 0;
 
     if (s == NULL)
-        return ml_bad(w, "its q_scale is missing", err);
+        return md_bad(w, "its q_scale is missing", err);
     if (r->bits == 0)
-        return ml_bad(w, "quantized, but \"quantization\" does not say how", err);
-    if (w->type != ML_U32 || (s->type != ML_F16 && s->type != ML_BF16) || w->rank != 2
+        return md_bad(w, "quantized, but \"quantization\" does not say how", err);
+    if (w->type != MD_U32 || (s->type != MD_F16 && s->type != MD_BF16) || w->rank != 2
         || s->rank != 2 || w->dims[rows] != s->dims[rows] || w->dims[1 - rows] != 4 * groups
         || s->dims[1 - rows] != groups)
-        return ml_bad(w, "its shape or dtype, or its scales', is not this quantization's", err);
+        return md_bad(w, "its shape or dtype, or its scales', is not this quantization's", err);
     if (r->bits == 4 && k % 32 != 0)
-        return ml_bad(w, "rows that are no whole groups are unsupported", err);
+        return md_bad(w, "rows that are no whole groups are unsupported", err);
     t->dims[0] = t->all_rows = w->dims[rows];
     t->dims[1] = k;
     t->format = r->bits == 3 ? MLCI_F32 : MLCI_Q4_0;
@@ -220,22 +220,22 @@ static mlc_status ml_quantized(ml_reader *r, size_t i, const mlci_hf_name *name,
     t->stored = columns ? MLCI_STORED_MLC_COLUMNS : MLCI_STORED_MLC;
     t->scales = s->offset;
     t->scales_file = s->file;
-    t->scales_bf16 = s->type == ML_BF16;
+    t->scales_bf16 = s->type == MD_BF16;
     t->bits = r->bits;
     return MLC_OK;
 }
 
-static mlc_status ml_tensor(ml_reader *r, size_t i, mlc_error *err)
+static mlc_status md_tensor(md_reader *r, size_t i, mlc_error *err)
 {
-    const ml_record *w = &r->records[i];
-    const bool quantized = ml_ends(w->name, ".q_weight");
+    const md_record *w = &r->records[i];
+    const bool quantized = md_ends(w->name, ".q_weight");
     mlci_tensor t = { .name = w->name, .rank = w->rank, .offset = w->offset, .file = w->file,
                       .n_bytes = w->n_bytes };
     mlci_hf_name name;
     char *text;
     mlc_status st = MLC_OK;
 
-    if (ml_ends(w->name, ".q_scale"))
+    if (md_ends(w->name, ".q_scale"))
         return MLC_OK;
     text = mlci_arena_copy(r->arena, w->name.p, w->name.n);
     if (text == NULL)
@@ -246,13 +246,13 @@ static mlc_status ml_tensor(ml_reader *r, size_t i, mlc_error *err)
     if (name.part == MLCI_HF_SKIP || name.part == MLCI_HF_UNKNOWN)
         return MLC_OK;                      /* the graph misses what it needs by name */
     if (quantized)
-        st = ml_quantized(r, i, &name, &t, err);
-    else if (w->type > ML_F32 || w->rank < 1 || w->rank > 2)
+        st = md_quantized(r, i, &name, &t, err);
+    else if (w->type > MD_F32 || w->rank < 1 || w->rank > 2)
         return mlci_fail(err, MLC_EUNSUPPORTED, 0, "tensor %.*s: dtype %.*s is unsupported",
                          (int)mlci_min(w->name.n, 100), w->name.p,
                          (int)mlci_min(w->type_name.n, 40), w->type_name.p);
     else {
-        t.format = w->type == ML_F16 ? MLCI_F16 : w->type == ML_BF16 ? MLCI_BF16 : MLCI_F32;
+        t.format = w->type == MD_F16 ? MLCI_F16 : w->type == MD_BF16 ? MLCI_BF16 : MLCI_F32;
         memcpy(t.dims, w->dims, sizeof t.dims);
     }
     return st == MLC_OK ? mlci_hf_put(r->f, &name, &t, &r->shape, err) : st;
@@ -261,7 +261,7 @@ static mlc_status ml_tensor(ml_reader *r, size_t i, mlc_error *err)
 /* ---- the whole -------------------------------------------------------------------------- */
 
 /* "q4f16_1": what codes there are. */
-static mlc_status ml_scheme(ml_reader *r, const mlci_json *v, mlc_error *err)
+static mlc_status md_scheme(md_reader *r, const mlci_json *v, mlc_error *err)
 {
     static const struct { const char *name; uint32_t bits; bool columns; } schemes[] = {
         { "q0f16", 0, false }, { "q0bf16", 0, false }, { "q0f32", 0, false },
@@ -284,13 +284,13 @@ static mlc_status ml_scheme(ml_reader *r, const mlci_json *v, mlc_error *err)
 
 mlc_status mlci_mlc_open(mlci_files *f, const char *path, mlc_error *err)
 {
-    ml_reader r = { .f = f, .path = path, .arena = &f->directory.arena };
+    md_reader r = { .f = f, .path = path, .arena = &f->directory.arena };
     const mlci_json *chat, *config, *inner;
     const char *arch = NULL, *text;
     mlc_status st = MLC_OK;
     size_t n;
 
-    text = mlci_files_text(f, path, "mlc-chat-config.json", ML_CONFIG_MOST, &n, &st, err);
+    text = mlci_files_text(r.arena, path, "mlc-chat-config.json", MD_CONFIG_MOST, &n, &st, err);
     if (text == NULL)
         return st != MLC_OK ? st : mlci_fail(err, MLC_EFORMAT, 0, "no mlc-chat-config.json");
     st = mlci_json_parse(r.arena, text, n, &chat, err);
@@ -303,7 +303,7 @@ mlc_status mlci_mlc_open(mlci_files *f, const char *path, mlc_error *err)
     if (inner != NULL && inner->type == MLCI_JSON_OBJECT)
         config = inner;
     f->halves = true;
-    st = ml_scheme(&r, mlci_json_get(chat, "quantization"), err);
+    st = md_scheme(&r, mlci_json_get(chat, "quantization"), err);
     if (st == MLC_OK)
         st = mlci_hf_config(f, config, mlci_json_get(chat, "model_type"), &arch, err);
     if (st == MLC_OK)
@@ -311,8 +311,8 @@ mlc_status mlci_mlc_open(mlci_files *f, const char *path, mlc_error *err)
     if (st != MLC_OK)
         return st;
     r.post_norms = mlci_hf_post_norms(arch);
-    st = ml_cache(&r, err);
+    st = md_cache(&r, err);
     for (size_t i = 0; i < r.n && st == MLC_OK; i++)
-        st = ml_tensor(&r, i, err);
-    return st == MLC_OK ? mlci_directory_index_tensors(&f->directory, err) : st;
+        st = md_tensor(&r, i, err);
+    return st == MLC_OK ? mlci_hf_finish(f, path, chat, err) : st;
 }

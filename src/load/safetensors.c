@@ -10,24 +10,24 @@
 
 #include <string.h>
 
-enum { SA_MOST = 100 << 20 };        /* of a header, as the reference reader has it */
+enum { SF_MOST = 100 << 20 };        /* of a header, as the reference reader has it */
 
-static const struct { const char *name; uint32_t bytes; } sa_types[MLCI_ST_COUNT] = {
+static const struct { const char *name; uint32_t bytes; } sf_types[MLCI_ST_COUNT] = {
 #define X(name, bytes) { #name, bytes },
     MLCI_ST_TYPES(X)
 #undef X
 };
 
-const char *mlci_st_type_name(mlci_st_type t) { return sa_types[t].name; }
-uint32_t    mlci_st_type_bytes(mlci_st_type t) { return sa_types[t].bytes; }
+const char *mlci_st_type_name(mlci_st_type t) { return sf_types[t].name; }
+uint32_t    mlci_st_type_bytes(mlci_st_type t) { return sf_types[t].bytes; }
 
-static mlc_status sa_bad(const mlci_json *v, const char *what, mlc_error *err)
+static mlc_status sf_bad(const mlci_json *v, const char *what, mlc_error *err)
 {
     return mlci_fail(err, MLC_EFORMAT, 0, "tensor %.*s: %s", (int)mlci_min(v->key_bytes, 100),
                      v->key, what);
 }
 
-static mlc_status sa_tensor(const mlci_json *v, uint64_t data, uint64_t file_size,
+static mlc_status sf_tensor(const mlci_json *v, uint64_t data, uint64_t file_size,
                             mlci_stored_tensor *t, mlc_error *err)
 {
     const mlci_json *dtype = mlci_json_get(v, "dtype"), *shape = mlci_json_get(v, "shape");
@@ -40,29 +40,29 @@ static mlc_status sa_tensor(const mlci_json *v, uint64_t data, uint64_t file_siz
     t->name = (mlci_text){ v->key, v->key_bytes };
     if (dtype == NULL || shape == NULL || shape->type != MLCI_JSON_ARRAY || place == NULL
         || place->type != MLCI_JSON_ARRAY || place->n_items != 2)
-        return sa_bad(v, "no dtype, shape or data_offsets", err);
-    while (type < MLCI_ST_COUNT && !mlci_json_is(dtype, sa_types[type].name))
+        return sf_bad(v, "no dtype, shape or data_offsets", err);
+    while (type < MLCI_ST_COUNT && !mlci_json_is(dtype, sf_types[type].name))
         type++;
     if (type == MLCI_ST_COUNT)
-        return sa_bad(v, "an unknown dtype", err);
+        return sf_bad(v, "an unknown dtype", err);
     t->type = (mlci_st_type)type;
     if (shape->n_items > 4)
-        return sa_bad(v, "more than 4 dimensions", err);
+        return sf_bad(v, "more than 4 dimensions", err);
     for (d = shape->items; d != NULL; d = d->next) {
         if (!mlci_json_integer(d, &dim) || dim < 0)
-            return sa_bad(v, "a dimension that is no count", err);
+            return sf_bad(v, "a dimension that is no count", err);
         t->dims[t->rank++] = (uint64_t)dim;
         if (dim > 0 && count > UINT64_MAX / 64 / (uint64_t)dim)
-            return sa_bad(v, "too many elements", err);
+            return sf_bad(v, "too many elements", err);
         count *= (uint64_t)dim;
     }
     if (!mlci_json_integer(place->items, &begin) || !mlci_json_integer(place->items->next, &end)
         || begin < 0 || end < begin)
-        return sa_bad(v, "data_offsets that are no range", err);
-    if ((uint64_t)(end - begin) != count * sa_types[type].bytes)
-        return sa_bad(v, "data_offsets that do not fit its shape", err);
+        return sf_bad(v, "data_offsets that are no range", err);
+    if ((uint64_t)(end - begin) != count * sf_types[type].bytes)
+        return sf_bad(v, "data_offsets that do not fit its shape", err);
     if ((uint64_t)end > file_size - data)
-        return sa_bad(v, "lies outside the file (is the file complete?)", err);
+        return sf_bad(v, "lies outside the file (is the file complete?)", err);
     t->offset = data + (uint64_t)begin;
     t->n_bytes = (uint64_t)(end - begin);
     return MLC_OK;
@@ -80,10 +80,10 @@ mlc_status mlci_safetensors_parse(mlci_arena *arena, const unsigned char *head, 
     if (n < 8)
         return mlci_fail(err, MLC_EFORMAT, 0, "not a safetensors file: it has %zu bytes", n);
     length = mlci_le(head, 8);
-    if (length > SA_MOST || length > n - 8)
+    if (length > SF_MOST || length > n - 8)
         return mlci_fail(err, MLC_EFORMAT, 0, "the header claims %llu bytes, more than %s",
                          (unsigned long long)length,
-                         length > SA_MOST ? "any has" : "the file has");
+                         length > SF_MOST ? "any has" : "the file has");
     st = mlci_json_parse(arena, (const char *)head + 8, (size_t)length, &all, err);
     if (st == MLC_OK && all->type != MLCI_JSON_OBJECT)
         st = mlci_fail(err, MLC_EFORMAT, 0, "the header is no JSON object");
@@ -91,7 +91,7 @@ mlc_status mlci_safetensors_parse(mlci_arena *arena, const unsigned char *head, 
          v = v->next) {
         if (v->key_bytes == 12 && memcmp(v->key, "__metadata__", 12) == 0)
             continue;
-        st = sa_tensor(v, 8 + length, file_size, &t, err);
+        st = sf_tensor(v, 8 + length, file_size, &t, err);
         if (st == MLC_OK)
             st = fn(user, &t, err);
     }
@@ -110,7 +110,7 @@ mlc_status mlci_safetensors_open(mlci_arena *arena, const mlci_source *file, mlc
                                  file->size, fn, user, err), file->name);
     if (file->size >= 8)
         st = mlci_source_read(file, 0, first, 8, err);
-    n = mlci_min(mlci_min(file->size, mlci_le(first, 8) > SA_MOST ? 8 : mlci_le(first, 8) + 8),
+    n = mlci_min(mlci_min(file->size, mlci_le(first, 8) > SF_MOST ? 8 : mlci_le(first, 8) + 8),
                  file->size);
     head = st == MLC_OK ? mlci_arena_new(arena, (size_t)n, 1) : NULL;
     if (st == MLC_OK && head == NULL)

@@ -268,6 +268,7 @@ mlc_status mlc_tokenizer_open(mlc_context *ctx, const char *path, mlc_tokenizer 
 {
     mlci_files f;
     mlci_config c;
+    mlci_value model;
     mlc_status st;
 
     if (out == NULL)
@@ -278,7 +279,10 @@ mlc_status mlc_tokenizer_open(mlc_context *ctx, const char *path, mlc_tokenizer 
     st = mlci_files_open(&f, ctx, path, true, err);
     if (st == MLC_OK) {
         mlci_files_config(&f, &c);
-        st = mlci_error_prefix(err, mlci_tokenizer_new(ctx, &c, out, err), f.name);
+        st = f.halves && !mlci_config_find(&c, "tokenizer.ggml.model", &model)
+           ? mlci_fail(err, MLC_EFORMAT, 0, "there is no tokenizer.json")
+           : mlci_tokenizer_new(ctx, &c, out, err);
+        st = mlci_error_prefix(err, st, f.name);
     }
     mlci_files_close(&f);
     return st;

@@ -61,7 +61,40 @@ static mlc_status tk_special(mlc_tokenizer *t, const mlci_config *c, mlc_error *
     return MLC_OK;
 }
 
-static mlc_status tk_kind(mlc_tokenizer *t, const mlci_config *c,
+/* As tokenizer.json said it (load/hf_tokenizer.c). */
+static mlc_status tk_described(mlc_tokenizer *t, const mlci_config *c, mlci_pre_entry *pre,
+                               mlc_error *err)
+{
+    const unsigned char *p;
+    uint32_t splitter = 0;
+    mlci_value v;
+    mlc_status st = mlci_config_bool_or(c, "tokenizer.mlc.escape", false, &t->escape_spaces, err);
+
+    if (st == MLC_OK)
+        st = mlci_config_bool_or(c, "tokenizer.mlc.ignore_merges", false, &t->ignore_merges, err);
+    if (st == MLC_OK)
+        st = mlci_config_u32_or(c, "tokenizer.mlc.splitter", 0, MLCI_SPLIT_LLAMA3, 0, &splitter,
+                                err);
+    if (st != MLC_OK)
+        return st;
+    t->byte_level = !t->escape_spaces;
+    memset(pre, 0, sizeof *pre);
+    pre->splitter = (mlci_splitter)splitter;
+    if (!mlci_config_find(c, "tokenizer.mlc.expressions", &v))
+        return MLC_OK;
+    p = v.items;
+    for (uint64_t i = 0; i < v.u && i < MLCI_MAX_EXPRESSIONS; i++) {
+        const size_t n = (size_t)mlci_le(p, 8);
+
+        pre->expressions[i] = mlci_arena_copy(&t->arena, (const char *)p + 8, n);
+        if (pre->expressions[i] == NULL)
+            return mlci_nomem(err, "pre-tokenizer");
+        p += 8 + n;
+    }
+    return MLC_OK;
+}
+
+static mlc_status tk_kind(mlc_tokenizer *t, const mlci_config *c, mlci_pre_entry *own,
                           const mlci_pre_entry **pre, mlc_error *err)
 {
     mlci_text model, name;
@@ -75,6 +108,10 @@ static mlc_status tk_kind(mlc_tokenizer *t, const mlci_config *c,
     if (mlci_text_is(model, "llama")) {
         t->score_based = t->escape_spaces = t->add_bos = t->add_space_prefix = true;
         return MLC_OK;
+    }
+    if (mlci_text_is(model, "hf")) {
+        *pre = own;
+        return tk_described(t, c, own, err);
     }
     if (!mlci_text_is(model, "gpt2") && !mlci_text_is(model, "gemma4"))
         return mlci_fail(err, MLC_EUNSUPPORTED, 0, "tokenizer model \"%.*s\" is "
@@ -99,8 +136,9 @@ static mlc_status tk_kind(mlc_tokenizer *t, const mlci_config *c,
 static mlc_status tk_load(mlc_tokenizer *t, const mlci_config *c, mlc_error *err)
 {
     const mlci_pre_entry *pre;
+    mlci_pre_entry own;
     mlci_value merges;
-    mlc_status st = tk_kind(t, c, &pre, err);
+    mlc_status st = tk_kind(t, c, &own, &pre, err);
 
     if (st == MLC_OK)
         st = mlci_vocab_load(t, c, err);
@@ -120,6 +158,8 @@ static mlc_status tk_load(mlc_tokenizer *t, const mlci_config *c, mlc_error *err
         st = mlci_merge_load(t, &merges, err);
         if (st == MLC_OK)
             st = mlci_pretok_open(&t->pretok, pre, err);
+        if (st == MLC_OK && pre == &own && t->escape_spaces)
+            mlci_score_prepare(t);
     }
     if (st == MLC_OK)
         st = mlci_config_bool_or(c, "tokenizer.ggml.add_bos_token", t->add_bos,
