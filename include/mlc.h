@@ -281,14 +281,15 @@ MLC_API void mlc_model_options_init_sized(mlc_model_options *opts, size_t size);
 #define mlc_model_options_init(o) mlc_model_options_init_sized((o), sizeof *(o))
 
 /*
- * mlc_model_open - open a model file (GGUF): read its metadata, build and
- * compile its graph, lay out its weights for the device.
+ * mlc_model_open - open a model: read its metadata, build and compile its
+ * graph, lay out its weights for the device.
  *
- *   path  UTF-8; borrowed for the call.
+ *   path  UTF-8; borrowed for the call: a GGUF file, or a directory as Hugging
+ *         Face (config.json, safetensors) or MLC-LLM (mlc-chat-config.json) have.
  *   opts  borrowed for the call; NULL = defaults.
  *   out   receives the model; release with mlc_model_close.
  *
- * The file is mapped and must not be changed while the model is open.
+ * Files are mapped and must not be changed while the model is open.
  *
  * Errors: MLC_EINVAL, MLC_ENOMEM, MLC_EIO, MLC_EFORMAT (err->text names the
  * file and the tensor or key), MLC_EUNSUPPORTED (architecture, block format or
@@ -365,7 +366,7 @@ MLC_API mlc_status mlc_model_metadata(const mlc_model *model, size_t i,
 
 /*
  * mlc_model_tokenizer - the model's tokenizer, borrowed: valid while the model
- * is.  Do not close it.
+ * is.  Do not close it.  NULL: the directory has no tokenizer.json.
  * thread:any alloc:no block:no since:0
  */
 MLC_API const mlc_tokenizer *mlc_model_tokenizer(const mlc_model *model);
@@ -381,7 +382,8 @@ enum {
 };
 
 /*
- * mlc_tokenizer_open - the tokenizer of a model file, without its weights.
+ * mlc_tokenizer_open - the tokenizer of a model (a path as of mlc_model_open), without
+ * its weights; or of a tokenizer.json, by its path.
  * Errors: as mlc_model_open.
  * thread:any alloc:yes block:yes since:0
  */

@@ -58,7 +58,7 @@ static uint32_t de_attention(mlci_module *m, const mlci_decoder *d, uint32_t x, 
         k = mlci_rope_op(m, k, table, pairs);
     }
     v = mlci_heads(m, v, d->n_kv_heads, d->head_dim);
-    x = mlci_attention(m, q, mlci_kv_append(m, k, v, pool), scale);
+    x = mlci_attention(m, q, mlci_kv_append(m, k, v, pool), scale, d->style.attention_cap);
     return mlci_linear(m, mlci_flat(m, x), "blk.%u.attn_output", layer, d->width,
                        d->n_heads * d->head_dim);
 }

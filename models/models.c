@@ -18,6 +18,7 @@ static const struct {
     { "gemma3", "gemma3 gemma3_text", mlci_model_gemma3 },
     { "qwen3", "qwen3", mlci_model_qwen3 },
     { "gemma", "gemma", mlci_model_gemma },
+    { "gemma2", "gemma2", mlci_model_gemma2 },
     { "phi2", "phi", mlci_model_phi2 },
     { "phi3", "phi3", mlci_model_phi3 },
     { "olmo2", "olmo2", mlci_model_olmo2 },

@@ -30,7 +30,7 @@ typedef struct mlci_style {
     uint32_t still_every;       /* every so many-th layer has no rotation     */
     float    embedding_scale, residual_scale, logits_scale;   /* 0: 1         */
     float    attention_scale;   /* 0: 1 / sqrt(head_dim)                      */
-    float    logits_cap;        /* 0: none                                    */
+    float    attention_cap, logits_cap;    /* of scores, of logits; 0: none    */
 } mlci_style;
 
 /* What decoder-only transformers have in common, read from the file's keys. */
@@ -69,6 +69,7 @@ mlc_status mlci_model_llama(mlci_module *m, mlci_decoder *d);
 mlc_status mlci_model_qwen2(mlci_module *m, mlci_decoder *d);
 mlc_status mlci_model_qwen3(mlci_module *m, mlci_decoder *d);
 mlc_status mlci_model_gemma(mlci_module *m, mlci_decoder *d);
+mlc_status mlci_model_gemma2(mlci_module *m, mlci_decoder *d);
 mlc_status mlci_model_gemma3(mlci_module *m, mlci_decoder *d);
 mlc_status mlci_model_phi2(mlci_module *m, mlci_decoder *d);
 mlc_status mlci_model_phi3(mlci_module *m, mlci_decoder *d);

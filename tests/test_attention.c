@@ -18,24 +18,26 @@ typedef struct problem {
     uint32_t dim, heads, group, window, n_rows;
     int32_t  first;                       /* position of the first row           */
     bool     f32;
-    float    scale;
+    float    scale, cap;
 } problem;
 
 static const problem problems[] = {
     /* decode at several depths; odd sizes; groups; windows; whole prompts */
-    { 64, 3, 3, 0, 1, 0, false, 0.125f },
-    { 64, 9, 3, 0, 1, 255, false, 0.125f },
-    { 64, 9, 3, 0, 1, 256, false, 0.125f },
-    { 64, 14, 7, 0, 2, 500, false, 0.125f },
-    { 256, 4, 4, 100, 1, 300, false, 0.0625f },
-    { 256, 4, 4, 512, 3, 700, false, 0.0625f },
-    { 17, 2, 1, 0, 5, 62, false, 0.2425f },
-    { 1, 1, 1, 0, 3, 63, false, 1.0f },
-    { 80, 6, 2, 0, 70, 0, false, 0.1118f },
-    { 32, 4, 2, 16, 70, 10, false, 0.1768f },
-    { 64, 9, 3, 0, 64, 190, true, 0.125f },
-    { 64, 2, 2, 1, 9, 100, true, 0.125f },
-    { 128, 60, 60, 0, 2, 290, false, 0.0884f },   /* a group beyond one call  */
+    { 64, 3, 3, 0, 1, 0, false, 0.125f, 0 },
+    { 64, 9, 3, 0, 1, 255, false, 0.125f, 0 },
+    { 64, 9, 3, 0, 1, 256, false, 0.125f, 0 },
+    { 64, 14, 7, 0, 2, 500, false, 0.125f, 0 },
+    { 256, 4, 4, 100, 1, 300, false, 0.0625f, 0 },
+    { 256, 4, 4, 512, 3, 700, false, 0.0625f, 0 },
+    { 17, 2, 1, 0, 5, 62, false, 0.2425f, 0 },
+    { 1, 1, 1, 0, 3, 63, false, 1.0f, 0 },
+    { 80, 6, 2, 0, 70, 0, false, 0.1118f, 0 },
+    { 32, 4, 2, 16, 70, 10, false, 0.1768f, 0 },
+    { 64, 9, 3, 0, 64, 190, true, 0.125f, 0 },
+    { 64, 2, 2, 1, 9, 100, true, 0.125f, 0 },
+    { 128, 60, 60, 0, 2, 290, false, 0.0884f, 0 },   /* a group beyond one call  */
+    { 32, 4, 2, 16, 70, 10, false, 0.5f, 1.5f },     /* capped                   */
+    { 64, 2, 2, 0, 3, 300, true, 1.0f, 5.0f },
 };
 
 typedef struct state {
@@ -81,7 +83,7 @@ static void make(state *s, const problem *p, const mlci_attention_kernels *k,
         s->positions[i] = p->first + (int32_t)i;
         s->pages[i] = s->table;
     }
-    s->args = (mlci_attention_args){ s->q, s->out, p->heads, p->group, p->scale, p->window,
+    s->args = (mlci_attention_args){ s->q, s->out, p->heads, p->group, p->scale, p->cap, p->window,
                                      kv, s->positions, s->pages };
 }
 

@@ -38,7 +38,7 @@ int main(int argc, char **argv)
 {
     static const char *const folders[] = {
         "llama", "llama-tied", "llama-llama3rope", "llama-yarn", "mistral", "qwen2", "qwen3",
-        "gemma", "gemma3_text", "phi", "phi3", "olmo2", "smollm3", "granite", "stablelm",
+        "gemma", "gemma2", "gemma3_text", "phi", "phi3", "olmo2", "smollm3", "granite", "stablelm",
         "starcoder2", "gpt2", "gpt_neox", "mlc/llama-q0f16", "mlc/llama-q0bf16", "mlc/llama-q0f32",
         "mlc/llama-q3f16_1", "mlc/llama-q4bf16_1", "mlc/llama-q4f16_0", "mlc/llama-q4f16_1",
         "mlc/llama-q4f16_1-shards", "mlc/llama-q4f16_2", "mlc/llama_tied-q4f16_1",

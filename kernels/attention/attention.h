@@ -3,6 +3,7 @@
  * kernels/attention - softmax(scale q K^T) V over paged keys and values.
  *
  *   s[j] = scale * q . k[j]        for positions j the row may see
+ *   s[j] = cap tanh(s[j] / cap)    if there is a cap (Gemma 2, arXiv:2408.00118)
  *   out  = sum_j e^(s[j] - m) v[j] / sum_j e^(s[j] - m),   m = max_j s[j]
  *
  * Source   Vaswani et al. 2017; computed in chunks as in Milakov & Gimelshein
@@ -21,7 +22,8 @@
  *          cut, so a row's bits do not either; pages with nothing visible may be
  *          missing.
  * Accuracy float32 throughout: |out - ref| <= (head_dim + 256 + 8) u max|v| for
- *          |s| <= 10; the bound grows with e^(error of s) beyond.
+ *          |s| <= 10; the bound grows with e^(error of s) beyond, which a cap makes
+ *          4 u cap.
  * Domain   head_dim 1 to 1024; stored values finite (the store clamps).
  *
  * File                 Tier      Idea
@@ -68,7 +70,7 @@ typedef struct mlci_attention_args {
     const float *q;
     float       *out;
     uint32_t     heads, group;
-    float        scale;
+    float        scale, cap;            /* cap 0: none                         */
     uint32_t     window;
     mlci_kv_layout kv;
     const int32_t *positions;           /* [rows]                              */

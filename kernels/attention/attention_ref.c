@@ -29,7 +29,8 @@ static double ar_score(const mlci_attention_args *a, const float *q, const uint8
 
     for (uint32_t d = 0; d < a->kv.head_dim; d++)
         s += (double)q[d] * ar_load(keys, (size_t)d * MLCI_PAGE_TOKENS + slot, a->kv.f32);
-    return s * (double)a->scale;
+    s *= (double)a->scale;
+    return a->cap > 0 ? (double)a->cap * tanh(s / (double)a->cap) : s;
 }
 
 void mlci_attention_ref(const mlci_attention_args *a, uint32_t row)

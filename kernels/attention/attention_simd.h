@@ -188,6 +188,20 @@ static const void *at_block(const void *m, size_t n, bool convert, float *out)
     return out;
 }
 
+/* cap tanh(s / cap), where tanh x = 1 - 2 / (e^2x + 1), which is 1 in float32 from 10 on. */
+static void at_cap(float *s, size_t n, float cap)
+{
+    const v16 one = v_set1(1.0f), two = v_set1(2.0f), most = v_set1(12.0f);
+
+    for (size_t i = 0; i < n; i += 16) {
+        v16 x = v_div(v_load(s + i), v_set1(cap));
+
+        x = v_max(v_min(x, most), v_sub(v_zero(), most));
+        x = v_sub(one, v_div(two, v_add(v_exp(v_mul(x, two)), one)));
+        v_store(s + i, v_mul(x, v_set1(cap)));
+    }
+}
+
 /* Scores of one query to weights, in place; what it does not see becomes 0. */
 static mlci_att_part at_softmax(float *s, int64_t base, size_t n, int64_t from, int64_t to)
 {
@@ -248,10 +262,13 @@ static void at_chunk(const mlci_attention_args *a, uint32_t head, uint32_t first
     for (uint32_t i = 0; i < n; i++) {
         int64_t from, to;
 
+        float *s = w->scores + i * MLCI_ATT_CHUNK + b0 * MLCI_PAGE_TOKENS;
+        const size_t seen = (size_t)(b1 - b0) * MLCI_PAGE_TOKENS;
+
+        if (a->cap > 0)
+            at_cap(s, seen, a->cap);
         at_range(a, (first + i) / a->group, &from, &to);
-        part[i] = at_softmax(w->scores + i * MLCI_ATT_CHUNK + b0 * MLCI_PAGE_TOKENS,
-                             base + b0 * MLCI_PAGE_TOKENS,
-                             (size_t)(b1 - b0) * MLCI_PAGE_TOKENS, from, to);
+        part[i] = at_softmax(s, base + b0 * MLCI_PAGE_TOKENS, seen, from, to);
     }
     for (uint32_t b = b0; b < b1; b++) {
         const uint8_t *page = pages[chunk * per_chunk + b];

@@ -144,7 +144,7 @@ static int be_run(const cli_options *o, mlc_context *ctx, mlc_model *model, be_t
                   double begin)
 {
     int longest = o->n_prompt > o->depth ? o->n_prompt : o->depth;
-    size_t vocab = mlc_tokenizer_size(mlc_model_tokenizer(model));
+    size_t vocab = cli_vocab_size(model);
     int32_t *ids = malloc(((size_t)longest + BE_FIRST_PROMPT) * sizeof *ids);
     mlc_session_options so;
     mlc_model_info info;

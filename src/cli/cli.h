@@ -55,6 +55,7 @@ char *cli_gather_text(const cli_options *o, size_t *n);  /* --text-file, -p, std
 int32_t *cli_parse_ids(const char *text, size_t *n); /* "1,2,3"; malloc      */
 int32_t *cli_encode(const mlc_tokenizer *tok, const char *text, size_t n, uint32_t flags,
                     size_t *n_ids);                  /* malloc               */
+size_t cli_vocab_size(const mlc_model *model);
 uint32_t cli_encode_flags(const cli_options *o);
 void cli_print_ids(const int32_t *ids, size_t n);
 double cli_seconds(void);

@@ -172,6 +172,14 @@ int32_t *cli_parse_ids(const char *text, size_t *n)
     return ids;
 }
 
+size_t cli_vocab_size(const mlc_model *model)
+{
+    mlc_model_info info;
+
+    mlc_model_info_init(&info);
+    return mlc_model_get_info(model, &info) == MLC_OK ? info.vocab_size : 0;
+}
+
 uint32_t cli_encode_flags(const cli_options *o)
 {
     return (o->no_special ? 0u : (uint32_t)MLC_ENCODE_SPECIAL)
@@ -181,12 +189,13 @@ uint32_t cli_encode_flags(const cli_options *o)
 int32_t *cli_encode(const mlc_tokenizer *tok, const char *text, size_t n, uint32_t flags,
                     size_t *n_ids)
 {
-    int32_t *ids = malloc((n + 2) * sizeof *ids);
-    mlc_status st = ids == NULL ? MLC_ENOMEM
+    int32_t *ids = tok != NULL ? malloc((n + 2) * sizeof *ids) : NULL;
+    mlc_status st = tok == NULL ? MLC_EUNSUPPORTED : ids == NULL ? MLC_ENOMEM
         : mlc_tokenizer_encode(tok, text, n, flags, ids, n + 2, n_ids);
 
     if (st != MLC_OK) {
-        cli_fail("cannot tokenize: %s", mlc_status_name(st));
+        cli_fail("cannot tokenize: %s", tok == NULL ? "the model has no tokenizer"
+                                                    : mlc_status_name(st));
         free(ids);
         return NULL;
     }

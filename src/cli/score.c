@@ -151,7 +151,7 @@ static int sc_score(const cli_options *o, mlc_model *model, const int32_t *ids, 
     so.max_rows = so.max_logits = SC_ROWS;
     so.kv_type = o->kv == NULL ? MLC_KV_AUTO : strcmp(o->kv, "f32") == 0 ? MLC_KV_F32
                                                                          : MLC_KV_F16;
-    s.vocab = mlc_tokenizer_size(tok);
+    s.vocab = cli_vocab_size(model);
     s.nll = malloc(n * sizeof *s.nll);
     s.greedy = malloc((greedy + 1) * sizeof *s.greedy);
     st = s.nll == NULL || s.greedy == NULL ? MLC_ENOMEM

@@ -98,6 +98,7 @@ static bool ca_library(const ca_group *g, mlci_call *c)
     c->y = n->inputs[1];
     c->out = n->op == MLCI_OP_KV_APPEND ? 0 : g->members[0];
     c->scale = n->scale;
+    c->cap = n->factor;
     c->pool = n->pool;
     c->layer = n->layer;
     c->window = n->window;

@@ -278,9 +278,10 @@ uint32_t mlci_kv_append(mlci_module *m, uint32_t k, uint32_t v, uint32_t pool)
     return mlci_node_add(m, &n);
 }
 
-uint32_t mlci_attention(mlci_module *m, uint32_t q, uint32_t state, float scale)
+uint32_t mlci_attention(mlci_module *m, uint32_t q, uint32_t state, float scale, float cap)
 {
-    mlci_node n = { .op = MLCI_OP_ATTENTION, .inputs = { q, state }, .scale = scale };
+    mlci_node n = { .op = MLCI_OP_ATTENTION, .inputs = { q, state }, .scale = scale,
+                    .factor = cap };
 
     n.pool = m->nodes[state].pool;
     n.layer = m->nodes[state].layer;

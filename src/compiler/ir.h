@@ -49,7 +49,8 @@ typedef struct mlci_type {
  *   rope_table  positions i32[n], frequencies f32[D/2] -> cos and sin f32[n, D]
  *   rope        x f32[n, H, D], table -> rotated; attr interleaved
  *   kv_append   k, v f32[n, H, D] into the pages of attr pool and layer -> state
- *   attention   q f32[n, H, D], state -> f32[n, H, D]; attr scale, window
+ *   attention   q f32[n, H, D], state -> f32[n, H, D]; attr scale, factor (the cap of
+ *               scores, 0: none), window
  *   take        x f32[n, D], rows i32[r] -> f32[r, D]
  *   all_reduce  x -> the sum of all ranks' x
  *   all_gather  x [.., D'] -> [.., D], the ranks' parts side by side; attr units
@@ -179,7 +180,7 @@ uint32_t mlci_rope_op(mlci_module *m, uint32_t x, uint32_t table, bool interleav
 uint32_t mlci_pool_add(mlci_module *m, uint32_t n_heads, uint32_t head_dim,
                        uint32_t window);
 uint32_t mlci_kv_append(mlci_module *m, uint32_t k, uint32_t v, uint32_t pool);
-uint32_t mlci_attention(mlci_module *m, uint32_t q, uint32_t state, float scale);
+uint32_t mlci_attention(mlci_module *m, uint32_t q, uint32_t state, float scale, float cap);
 uint32_t mlci_take(mlci_module *m, uint32_t x, uint32_t rows);
 
 /* Helpers that several models share. */

@@ -71,7 +71,7 @@ typedef struct mlci_call {
     mlci_segment  segments[MLCI_MAX_SEGMENTS];
     mlci_epilogue epilogues[MLCI_MAX_SEGMENTS];
     uint32_t pool, layer, window;
-    float    scale;
+    float    scale, cap;
 } mlci_call;
 
 /* How a call is carried out, where there is a choice. */

@@ -61,6 +61,8 @@ static void pr_node(const mlci_module *m, mlci_buf *b, uint32_t id, const char *
     case MLCI_OP_ATTENTION:
         mlci_buf_format(b, " {pool %u, layer %u, scale %g", n->pool, n->layer,
                         (double)n->scale);
+        if (n->factor > 0)
+            mlci_buf_format(b, ", cap %g", (double)n->factor);
         mlci_buf_format(b, n->window > 0 ? ", window %u}" : "}", n->window);
         break;
     default:

@@ -140,6 +140,8 @@ static mlc_status en_open(mlc_engine *e, const mlc_engine_options *o, mlc_error 
     mlc_session_options so;
     mlc_status st;
 
+    if (e->model->tokenizer == NULL)
+        return mlci_fail(err, MLC_EUNSUPPORTED, 0, "the model has no tokenizer");
     mlc_session_options_init(&so);
     so.n_sequences = e->n_slots = o->max_sequences != 0 ? o->max_sequences : EN_SEQUENCES;
     e->prefill_rows = o->prefill_rows != 0 ? o->prefill_rows : EN_ROWS;

@@ -102,6 +102,18 @@ static mlc_status fi_gguf(mlci_files *f, mlc_error *err)
     return st;
 }
 
+/* The last part of a directory's path. */
+static void fi_name(mlci_files *f, const char *path)
+{
+    size_t n = strlen(path), begin;
+
+    while (n > 1 && path[n - 1] == '/')
+        n--;
+    for (begin = n; begin > 0 && path[begin - 1] != '/'; begin--)
+        ;
+    snprintf(f->name, sizeof f->name, "%.*s", (int)mlci_min(n - begin, 100), path + begin);
+}
+
 static const char fi_tokenizer[] = "tokenizer.json";
 
 /* A tokenizer alone, by its file. */
@@ -127,7 +139,7 @@ mlc_status mlci_files_open(mlci_files *f, mlc_context *ctx, const char *path, bo
         return mlci_error_prefix(err, mlci_hf_finish(f, config, NULL, err), f->name);
     }
     if (mlci_os_is_directory(path)) {
-        snprintf(f->name, sizeof f->name, "%.100s", path);
+        fi_name(f, path);
         st = fi_path(path, "mlc-chat-config.json", config, err);
         if (st == MLC_OK)
             st = mlci_os_is_file(config) ? mlci_mlc_open(f, path, err) : mlci_hf_open(f, path, err);

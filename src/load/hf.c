@@ -116,7 +116,7 @@ static mlc_status hf_weights(hf_reader *r, mlc_error *err)
 
 bool mlci_hf_post_norms(const char *arch)
 {
-    return strcmp(arch, "gemma3") == 0 || strcmp(arch, "olmo2") == 0;
+    return strcmp(arch, "gemma2") == 0 || strcmp(arch, "gemma3") == 0 || strcmp(arch, "olmo2") == 0;
 }
 
 mlc_status mlci_hf_shape_of(mlci_files *f, mlci_hf_shape *shape, mlc_error *err)

@@ -264,6 +264,12 @@ static void hc_window(hc_writer *w)
                     (uint64_t)fmin(window > 0 ? window : mlc, 1 << 28));
 }
 
+/* 0: it is not one up to most. */
+static uint32_t hc_whole(double x, double most)
+{
+    return x > 0 && x <= most ? (uint32_t)x : 0;
+}
+
 static bool hc_true(const mlci_json *config, const char *key)
 {
     const mlci_json *v = hc_get(config, key);
@@ -290,11 +296,13 @@ mlc_status mlci_hf_config(mlci_files *f, const mlci_json *config, const mlci_jso
     if (hc_true(config, "qk_layernorm") || hc_true(config, "scale_attn_by_inverse_layer_idx"))
         return mlci_fail(err, MLC_EUNSUPPORTED, 0, "qk_layernorm and "
                          "scale_attn_by_inverse_layer_idx are unsupported");
-    w.head_dim = (uint32_t)(head > 0 && head < 4096 ? head
-                            : width > 0 && heads > 0 ? width / heads : 0);
+    w.head_dim = hc_whole(head > 0 ? head : heads > 0 ? width / heads : 0, 4096);
     w.rope_dims = w.head_dim;
     w.status = mlci_directory_put_text(&f->directory, "general.architecture",
                                        (mlci_text){ w.arch, strlen(w.arch) }, err);
+    if (w.status == MLC_OK)
+        w.status = mlci_directory_put_text(&f->directory, "general.name",
+                                           (mlci_text){ f->name, strlen(f->name) }, err);
     for (size_t i = 0; i < sizeof hc_keys / sizeof *hc_keys && w.status == MLC_OK; i++) {
         const mlci_json *v = hc_get(config, hc_keys[i].from);
 
@@ -302,7 +310,7 @@ mlc_status mlci_hf_config(mlci_files *f, const mlci_json *config, const mlci_jso
             hc_key(&w, v, hc_keys[i].to, hc_keys[i].kind);
     }
     if (strcmp(w.arch, "gpt2") == 0 && hc_number(config, "n_embd") > 0)
-        hc_put_uint(&w, ".feed_forward_length", (uint64_t)(4 * hc_number(config, "n_embd")));
+        hc_put_uint(&w, ".feed_forward_length", hc_whole(4 * hc_number(config, "n_embd"), 1e9));
     hc_window(&w);
     hc_scaling(&w);
     return w.status;

@@ -15,10 +15,12 @@
 
 enum { MD_CONFIG_MOST = 16 << 20, MD_CACHE_MOST = 256 << 20 };
 
+typedef enum md_type { MD_F16, MD_BF16, MD_F32, MD_U32, MD_OTHER } md_type;
+
 /* A tensor as the cache lists it. */
 typedef struct md_record {
     mlci_text name;
-    enum { MD_F16, MD_BF16, MD_F32, MD_U32, MD_OTHER } type;
+    md_type   type;
     mlci_text type_name;
     uint32_t  rank, file;
     uint64_t  dims[4], offset, n_bytes;
@@ -56,7 +58,7 @@ static bool md_count(const mlci_json *object, const char *key, uint64_t *v)
 static mlc_status md_record_of(const mlci_json *v, uint32_t file, uint64_t file_bytes, md_record *r,
                                mlc_error *err)
 {
-    static const struct { const char *name; int type; uint32_t bytes; } types[] = {
+    static const struct { const char *name; md_type type; uint32_t bytes; } types[] = {
         { "float16", MD_F16, 2 }, { "bfloat16", MD_BF16, 2 }, { "float32", MD_F32, 4 },
         { "uint32", MD_U32, 4 },
     };

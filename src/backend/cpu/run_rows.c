@@ -81,6 +81,7 @@ static rw_attention rw_setup(const cpu_job *j)
     a.args.heads = (uint32_t)heads;
     a.args.group = (uint32_t)heads / a.args.kv.n_heads;
     a.args.scale = c->scale;
+    a.args.cap = c->cap;
     a.args.window = c->window;
     a.args.positions = j->step->positions;
     a.args.pages = j->step->pages[c->pool];
