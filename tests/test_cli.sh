@@ -85,6 +85,38 @@ has tokenize '{"ids":[' "$json"
 ids=$(printf '%s' "$json" | sed 's/.*\[\(.*\)\].*/\1/')
 is "detokenize gives it back" "The quick brown fox" "$($mlc detokenize $tiny --ids "$ids")"
 
+# ---- a directory as MLC has them --------------------------------------------------------
+mkdir "$tmp/mlc"
+cat > "$tmp/mlc/mlc-chat-config.json" <<'JSON'
+{"model_type": "llama", "quantization": "q4f16_1", "eos_token_id": 1, "model_config": {"hidden_size": 32,
+ "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "rms_norm_eps": 1e-5},
+ "conv_template": {"system_template": "[S]{system_message}[/S]\n", "system_message": "Don't \\ lie.",
+ "system_prefix_token_ids": [0], "add_role_after_system_message": false,
+ "roles": {"user": "[U]", "assistant": "[A]", "tool": "[T]"},
+ "role_templates": {"user": "<{user_message}>", "assistant": "{assistant_message}"},
+ "messages": [["user", "q"], ["assistant", "a"]], "seps": ["|", "#\n"], "role_content_sep": ": ",
+ "role_empty_sep": ":", "stop_token_ids": [2], "strip_reasoning_in_history": true}}
+JSON
+echo '{"records": []}' > "$tmp/mlc/tensor-cache.json"
+cat > "$tmp/mlc/tokenizer.json" <<'JSON'
+{"added_tokens": [{"id": 0, "content": "<s>", "special": true}], "pre_tokenizer": {"type": "ByteLevel"},
+ "model": {"type": "BPE", "vocab": {"a": 1, "b": 2}, "merges": []}}
+JSON
+cat > "$tmp/request" <<'JSON'
+{"messages": [{"role": "user", "content": "x"},
+ {"role": "assistant", "content": "<think>t</think>\n\ny"}, {"role": "tool", "content": "z"},
+ {"role": "user", "content": "w"}]}
+JSON
+is "a conversation template" "<s>[S]Don't \\ lie.[/S]
+<q>|[A]: a#
+[U]: <x>|[A]: y#
+[T]: z|[U]: <w>|[A]:" "$($mlc template "$tmp/mlc" --json-file "$tmp/request")"
+echo '{"messages": [{"role": "system", "content": "Be."}, {"role": "user", "content": "x"}]}' \
+    > "$tmp/request"
+has "with a system message" "<s>[S]Be.[/S]" "$($mlc template "$tmp/mlc" --json-file "$tmp/request")"
+no "the weights are missing" 1 $mlc score "$tmp/mlc" --ids 1,2
+has "it says which" "token_embd.weight" "$(cat "$err")"
+
 # ---- grammar --------------------------------------------------------------------------
 echo '{"type":"object","properties":{"a":{"type":"integer"}},"required":["a"]}' > "$tmp/schema"
 echo '{"a": 1}' > "$tmp/fits"

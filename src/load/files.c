@@ -136,7 +136,7 @@ mlc_status mlci_files_open(mlci_files *f, mlc_context *ctx, const char *path, bo
     if (fi_is_tokenizer(path)) {
         snprintf(config, sizeof config, "%.*s.", (int)(strlen(path) - strlen(fi_tokenizer)), path);
         snprintf(f->name, sizeof f->name, "%s", fi_tokenizer);
-        return mlci_error_prefix(err, mlci_hf_finish(f, config, NULL, err), f->name);
+        return mlci_error_prefix(err, mlci_hf_finish(f, config, NULL, NULL, err), f->name);
     }
     if (mlci_os_is_directory(path)) {
         fi_name(f, path);

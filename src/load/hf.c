@@ -142,7 +142,7 @@ mlc_status mlci_hf_shape_of(mlci_files *f, mlci_hf_shape *shape, mlc_error *err)
 }
 
 mlc_status mlci_hf_finish(mlci_files *f, const char *path, const mlci_json *config,
-                          mlc_error *err)
+                          const mlci_json *conv, mlc_error *err)
 {
     const mlci_tensor *table;
     mlci_config c;
@@ -152,7 +152,7 @@ mlc_status mlci_hf_finish(mlci_files *f, const char *path, const mlci_json *conf
         return st;
     mlci_directory_config(&f->directory, &c);
     table = mlci_config_tensor(&c, "token_embd.weight");
-    st = mlci_hf_tokenizer(f, path, config, table != NULL ? table->dims[0] : 0, err);
+    st = mlci_hf_tokenizer(f, path, config, conv, table != NULL ? table->dims[0] : 0, err);
     return st == MLC_OK ? mlci_directory_index_keys(&f->directory, err) : st;
 }
 
@@ -186,5 +186,5 @@ mlc_status mlci_hf_open(mlci_files *f, const char *path, mlc_error *err)
     r.post_norms = mlci_hf_post_norms(arch);
     r.columns = strcmp(arch, "gpt2") == 0;
     st = hf_weights(&r, err);
-    return st == MLC_OK ? mlci_hf_finish(f, path, config, err) : st;
+    return st == MLC_OK ? mlci_hf_finish(f, path, config, NULL, err) : st;
 }

@@ -20,13 +20,17 @@ mlc_status mlci_mlc_open(mlci_files *f, const char *path, mlc_error *err);
 mlc_status mlci_hf_config(mlci_files *f, const mlci_json *config, const mlci_json *type,
                           const char **arch, mlc_error *err);
 
-/* tokenizer.json and what is beside it as keys; nothing, if there is none.  n_tokens: rows of
- * the embedding; those that no token has are unused. */
+/* tokenizer.json and what is beside it as keys; nothing, if there is none.  conv: MLC's
+ * conv_template, which wins over a Jinja one; may be NULL.  n_tokens: rows of the embedding;
+ * those that no token has are unused. */
 mlc_status mlci_hf_tokenizer(mlci_files *f, const char *path, const mlci_json *config,
-                             uint64_t n_tokens, mlc_error *err);
+                             const mlci_json *conv, uint64_t n_tokens, mlc_error *err);
+/* A conv_template as a Jinja template, in the arena; tokens: their texts. */
+mlc_status mlci_mlc_template(mlci_arena *arena, const mlci_json *conv, const mlci_text *tokens,
+                             uint32_t n_tokens, mlci_text *out, mlc_error *err);
 /* The end of both: tensors are indexed, the tokenizer read, keys indexed again. */
 mlc_status mlci_hf_finish(mlci_files *f, const char *path, const mlci_json *config,
-                          mlc_error *err);
+                          const mlci_json *conv, mlc_error *err);
 
 /* A tensor's name, taken apart: what it is in GGUF's names, and how it lies there. */
 typedef enum mlci_hf_part {

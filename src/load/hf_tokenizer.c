@@ -11,12 +11,13 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { HT_MOST = 64 << 20, HT_MAX_TOKENS = 1 << 24, HT_UNDERSCORE = 3 /* bytes of U+2581 */ };
+enum { HT_MOST = 64 << 20, HT_MAX_TOKENS = 1 << 24, HT_MAX_ENDS = 64 };
 
 static const char ht_underscore[] = "\xe2\x96\x81";
 
 typedef struct ht_reader {
     mlci_files  *f;
+    const mlci_json *conv;           /* of MLC, NULL: none                       */
     mlci_arena   arena;              /* of the JSON, freed at the end            */
     uint32_t     n_tokens;
     mlci_text   *texts;              /* [n_tokens]                               */
@@ -352,25 +353,31 @@ static void ht_put_id(ht_reader *r, const char *key, int64_t id)
         ht_put(r, key, (mlci_value){ .type = MLCI_VALUE_UINT, .u = (uint64_t)id });
 }
 
-/* Ids of a configuration: a number, or several of which the model stops at each. */
-static void ht_ends(ht_reader *r, const mlci_json *v)
+/* Where the model stops: a number, or several, and those of MLC's template. */
+static void ht_ends(ht_reader *r, const mlci_json *v, const mlci_json *more)
 {
-    static const char *const keys[] = { "tokenizer.ggml.eos_token_id",
-                                        "tokenizer.ggml.eot_token_id",
-                                        "tokenizer.ggml.eom_token_id" };
-    int64_t id;
+    const mlci_json *lists[] = { v, more };
+    int32_t *ids = mlci_arena_new(&r->f->directory.arena, HT_MAX_ENDS, sizeof *ids);
     size_t n = 0;
+    int64_t id;
 
-    if (v != NULL && v->type == MLCI_JSON_ARRAY)
-        v = v->items;
-    else if (v != NULL && mlci_json_integer(v, &id)) {
-        ht_put_id(r, keys[0], id);
+    if (ids == NULL) {
+        r->status = mlci_nomem(r->err, "tokens");
         return;
-    } else
-        return;
-    for (; v != NULL && n < sizeof keys / sizeof *keys; v = v->next)
-        if (mlci_json_integer(v, &id))
-            ht_put_id(r, keys[n++], id);
+    }
+    for (int i = 0; i < 2; i++) {
+        const mlci_json *x = lists[i];
+        const bool list = x != NULL && x->type == MLCI_JSON_ARRAY;
+
+        for (x = list ? x->items : x; x != NULL; x = list ? x->next : NULL)
+            if (n < HT_MAX_ENDS && mlci_json_integer(x, &id) && id >= 0 && id < r->n_tokens)
+                ids[n++] = (int32_t)id;
+    }
+    if (n > 0)
+        ht_put_id(r, "tokenizer.ggml.eos_token_id", ids[0]);
+    ht_put(r, "tokenizer.mlc.ends",
+           (mlci_value){ .type = MLCI_VALUE_ARRAY, .item = MLCI_VALUE_INT, .item_bytes = 4, .u = n,
+                         .items = (const unsigned char *)ids });
 }
 
 static void ht_ids(ht_reader *r, const mlci_json *config, const mlci_json *generation,
@@ -384,7 +391,8 @@ static void ht_ids(ht_reader *r, const mlci_json *config, const mlci_json *gener
     else if (!mlci_json_integer(mlci_json_get(config, "bos_token_id"), &id))
         id = -1;
     ht_put_id(r, "tokenizer.ggml.bos_token_id", id);
-    ht_ends(r, ht_given(ends) ? ends : mlci_json_get(config, "eos_token_id"));
+    ht_ends(r, ht_given(ends) ? ends : mlci_json_get(config, "eos_token_id"),
+            mlci_json_get(r->conv, "stop_token_ids"));
     if (mlci_json_integer(mlci_json_get(config, "pad_token_id"), &id))
         ht_put_id(r, "tokenizer.ggml.padding_token_id", id);
     for (uint32_t i = 0; i < r->n_tokens && unknown != NULL; i++)
@@ -454,13 +462,20 @@ static const mlci_json *ht_file(ht_reader *r, const char *path, const char *name
     return r->status == MLC_OK ? v : NULL;
 }
 
-/* A file of its own, a text, or one of several by name. */
+/* MLC's; a file of its own, a text, or one of several by name. */
 static void ht_chat_template(ht_reader *r, const char *path, const mlci_json *config)
 {
     const mlci_json *v = mlci_json_get(config, "chat_template");
     mlci_text t = { NULL, 0 };
 
-    t.p = mlci_files_text(&r->f->directory.arena, path, "chat_template.jinja", HT_MOST, &t.n, &r->status, r->err);
+    if (r->conv != NULL) {
+        r->status = mlci_mlc_template(&r->f->directory.arena, r->conv, r->texts, r->n_tokens, &t,
+                                      r->err);
+        ht_put(r, "tokenizer.chat_template", (mlci_value){ .type = MLCI_VALUE_TEXT, .text = t });
+        return;
+    }
+    t.p = mlci_files_text(&r->f->directory.arena, path, "chat_template.jinja", HT_MOST, &t.n,
+                          &r->status, r->err);
     for (const mlci_json *x = v != NULL && v->type == MLCI_JSON_ARRAY ? v->items : NULL;
          x != NULL; x = x->next)
         if (ht_is(x, "name", "default"))
@@ -476,12 +491,13 @@ static void ht_chat_template(ht_reader *r, const char *path, const mlci_json *co
 }
 
 mlc_status mlci_hf_tokenizer(mlci_files *f, const char *path, const mlci_json *config,
-                             uint64_t n_tokens, mlc_error *err)
+                             const mlci_json *conv, uint64_t n_tokens, mlc_error *err)
 {
     ht_reader r = { .f = f, .n_tokens = (uint32_t)mlci_min(n_tokens, HT_MAX_TOKENS), .bos = -1,
                     .last = -1, .err = err, .status = MLC_OK };
     const mlci_json *all, *beside;
 
+    r.conv = conv != NULL && conv->type == MLCI_JSON_OBJECT ? conv : NULL;
     mlci_arena_init(&r.arena, f->ctx, (size_t)512 << 20);
     all = ht_file(&r, path, "tokenizer.json");
     if (all != NULL) {

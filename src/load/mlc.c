@@ -316,5 +316,6 @@ mlc_status mlci_mlc_open(mlci_files *f, const char *path, mlc_error *err)
     st = md_cache(&r, err);
     for (size_t i = 0; i < r.n && st == MLC_OK; i++)
         st = md_tensor(&r, i, err);
-    return st == MLC_OK ? mlci_hf_finish(f, path, chat, err) : st;
+    return st == MLC_OK ? mlci_hf_finish(f, path, chat, mlci_json_get(chat, "conv_template"), err)
+                        : st;
 }

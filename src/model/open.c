@@ -177,7 +177,7 @@ static mlc_status mo_open(mlc_model *m, const mlc_model_options *opts,
             st = m->backend->weights_open(&load, &m->weights, err);
     }
     /* The directory (vocabulary texts) has been copied where it is needed. */
-    if (st == MLC_OK)
+    if (st == MLC_OK && m->files.directory.head_bytes > 0)
         mlci_source_release(&m->files.items[0], 0, m->files.directory.head_bytes);
     return mlci_error_prefix(err, st, m->files.name);
 }

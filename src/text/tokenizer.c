@@ -34,6 +34,8 @@ static mlc_status tk_special(mlc_tokenizer *t, const mlci_config *c, mlc_error *
         { "tokenizer.ggml.eom_token_id", -1 },
     };
 
+    mlci_value ends;
+
     for (int i = 0; i < 4; i++)
         t->special[i] = -1;
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
@@ -52,6 +54,9 @@ static mlc_status tk_special(mlc_tokenizer *t, const mlci_config *c, mlc_error *
         if (keys[i].role < 0 || keys[i].role == MLC_TOKEN_EOS)
             t->is_end[id] = 1;
     }
+    if (mlci_config_find(c, "tokenizer.mlc.ends", &ends))
+        for (uint64_t i = 0; i < ends.u; i++)
+            t->is_end[mlci_le(ends.items + 4 * i, 4)] = 1;
     for (size_t i = 0; i < sizeof tk_ends / sizeof *tk_ends; i++) {
         int32_t id = mlci_vocab_find(t, tk_ends[i], strlen(tk_ends[i]));
 

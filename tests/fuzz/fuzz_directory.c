@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fuzz_directory.c - a model's directory out of one input (one_file says how).  It is opened, and evaluates a token if it opens; its tokenizer reads
- * a text.
+ * fuzz_directory.c - a model's directory out of one input (one_file says how).  It is
+ * opened, and evaluates a token if it opens; its tokenizer reads a text.
  */
 #include "fuzz.h"
 #include "../../src/base/utf8.h"
