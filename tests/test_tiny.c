@@ -7,6 +7,7 @@
 #include "golden.h"
 #include "sequence.h"
 #include "tiers.h"
+#include "../src/api/request.h"
 
 static void test_model(const char *folder, mlci_tier tier)
 {
@@ -34,6 +35,36 @@ static void test_model(const char *folder, mlci_tier tier)
     mlc_context_close(ctx);
 }
 
+/* Chats stop where the template says, other requests do not. */
+static void test_stops(void)
+{
+    static const struct { const char *json; size_t n; } table[] = {
+        { "{\"messages\":[]}", 1 }, { "{\"messages\":[],\"stop\":\"x\"}", 2 },
+        { "{\"prompt\":\"x\"}", 0 },
+    };
+    mlc_context *ctx = test_context(NULL);
+    mlc_model *m = NULL;
+
+    T_CASE("stop strings of a template");
+    T_CHECK(mlc_model_open(ctx, data_path("golden/tiny/mlc/llama-q4f16_1"), NULL, &m, &err)
+            == MLC_OK, "%s", err.text);
+    for (size_t i = 0; i < sizeof table / sizeof *table && m != NULL; i++) {
+        mlci_params p = { 0 };
+        const mlci_json *request;
+        mlci_arena arena;
+
+        mlci_arena_init(&arena, ctx, 1 << 20);
+        T_CHECK(mlci_json_parse(&arena, table[i].json, strlen(table[i].json), &request, &err)
+                == MLC_OK && mlci_params_read(&p, &arena, request, m, &err) == MLC_OK
+                && p.n_stops == table[i].n, "%zu in %s", p.n_stops, table[i].json);
+        if (p.n_stops > 0)
+            T_CHECK(mlci_text_is(p.stops[p.n_stops - 1], "[INST]"), "another");
+        mlci_arena_reset(&arena);
+    }
+    mlc_model_close(m);
+    mlc_context_close(ctx);
+}
+
 int main(int argc, char **argv)
 {
     static const char *const folders[] = {
@@ -56,6 +87,8 @@ int main(int argc, char **argv)
         test_model(folders[i], MLCI_TIER_SCALAR);
         test_model(folders[i], tier_vector());
     }
+    if (data_exists(data_path("golden/tiny/mlc/llama-q4f16_1/golden.json")))
+        test_stops();
     T_CASE("there are models");
     T_CHECK(n > 0, "none");
     return t_done();

@@ -263,6 +263,9 @@ mlc_status mlci_params_read(mlci_params *p, mlci_arena *arena, const mlci_json *
     v = mlci_json_get(request, "stop");
     if (st == MLC_OK && v != NULL && v->type != MLCI_JSON_NULL)
         st = pa_stop(p, v, err);
+    for (size_t i = 0; i < m->n_stops && i < MLCI_MAX_STOPS && st == MLC_OK
+         && mlci_json_get(request, "messages") != NULL; i++)
+        p->stops[p->n_stops++] = m->stops[i];
     v = mlci_json_get(request, "logit_bias");
     if (st == MLC_OK && v != NULL && v->type != MLCI_JSON_NULL)
         st = pa_bias(p, arena, v, m->decoder.vocab, err);

@@ -41,7 +41,7 @@ typedef struct mlci_params {
     size_t     max_tokens;        /* 0 = as many as fit                        */
     mlci_bias *biases;
     size_t     n_biases;
-    mlci_text  stops[MLCI_MAX_STOPS];
+    mlci_text  stops[2 * MLCI_MAX_STOPS];    /* the request's, the model's          */
     size_t     n_stops;
     bool       logprobs;
     uint32_t   top_logprobs;

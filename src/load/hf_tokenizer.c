@@ -11,7 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { HT_MOST = 64 << 20, HT_MAX_TOKENS = 1 << 24, HT_MAX_ENDS = 64 };
+enum { HT_MOST = 64 << 20, HT_MAX_TOKENS = 1 << 24, HT_MAX_ENDS = 64,
+       HT_MAX_STOPS = 16, HT_MAX_STOP = 256 };
 
 static const char ht_underscore[] = "\xe2\x96\x81";
 
@@ -462,6 +463,23 @@ static const mlci_json *ht_file(ht_reader *r, const char *path, const char *name
     return r->status == MLC_OK ? v : NULL;
 }
 
+/* MLC's stop_str, a text or several. */
+static void ht_stops(ht_reader *r)
+{
+    const mlci_json *v = mlci_json_get(r->conv, "stop_str");
+    mlci_text stops[HT_MAX_STOPS];
+    size_t n = 0;
+
+    for (v = v != NULL && v->type == MLCI_JSON_ARRAY ? v->items : v; v != NULL; v = v->next) {
+        if (v->type == MLCI_JSON_STRING && v->text_bytes > 0 && v->text_bytes <= HT_MAX_STOP
+            && n < HT_MAX_STOPS)
+            stops[n++] = (mlci_text){ v->text, v->text_bytes };
+        if (v->parent == r->conv)
+            break;                    /* it was no list */
+    }
+    ht_put_texts(r, "tokenizer.mlc.stops", stops, n);
+}
+
 /* MLC's; a file of its own, a text, or one of several by name. */
 static void ht_chat_template(ht_reader *r, const char *path, const mlci_json *config)
 {
@@ -472,6 +490,7 @@ static void ht_chat_template(ht_reader *r, const char *path, const mlci_json *co
         r->status = mlci_mlc_template(&r->f->directory.arena, r->conv, r->texts, r->n_tokens, &t,
                                       r->err);
         ht_put(r, "tokenizer.chat_template", (mlci_value){ .type = MLCI_VALUE_TEXT, .text = t });
+        ht_stops(r);
         return;
     }
     t.p = mlci_files_text(&r->f->directory.arena, path, "chat_template.jinja", HT_MOST, &t.n,

@@ -29,6 +29,8 @@ struct mlc_model {
     const char    *arch, *name, *format;
     const char    *chat_template; /* NULL if the file has none                 */
     size_t         chat_template_bytes;
+    mlci_text     *stops;         /* [n_stops] texts at which chats stop        */
+    size_t         n_stops;
     mlci_metadata *metadata;
     size_t         n_metadata;
     uint64_t       n_parameters, hash;

@@ -47,6 +47,28 @@ static mlc_status mo_text(mlc_model *m, const char *key, const char **out, size_
     return *out != NULL ? MLC_OK : mlci_nomem(err, "model texts");
 }
 
+/* MLC's conv_template has some. */
+static mlc_status mo_stops(mlc_model *m, mlc_error *err)
+{
+    const unsigned char *p;
+    mlci_value v;
+
+    if (!mlci_config_find(&m->config, "tokenizer.mlc.stops", &v))
+        return MLC_OK;
+    m->stops = mlci_arena_new(&m->arena, (size_t)v.u + 1, sizeof *m->stops);
+    p = v.items;
+    for (uint64_t i = 0; i < v.u && m->stops != NULL; i++) {
+        const size_t n = (size_t)mlci_le(p, 8);
+
+        m->stops[i] = (mlci_text){ mlci_arena_copy(&m->arena, (const char *)p + 8, n), n };
+        if (m->stops[i].p == NULL)
+            return mlci_nomem(err, "stop strings");
+        m->n_stops++;
+        p += 8 + n;
+    }
+    return m->stops != NULL ? MLC_OK : mlci_nomem(err, "stop strings");
+}
+
 static mlc_status mo_describe(mlc_model *m, mlc_error *err)
 {
     uint64_t count[MLCI_FORMAT_COUNT] = { 0 };
@@ -63,6 +85,9 @@ static mlc_status mo_describe(mlc_model *m, mlc_error *err)
         return st;
     if (m->chat_template_bytes == 0)
         m->chat_template = NULL;
+    st = mo_stops(m, err);
+    if (st != MLC_OK)
+        return st;
     for (size_t i = 0; i < m->files.directory.n_tensors; i++) {
         const mlci_tensor *t = &m->files.directory.tensors[i];
         uint64_t items = t->n_bytes / mlci_format_table[t->format].block_bytes
