@@ -27,8 +27,10 @@ mlc_status mlci_model_gemma2(mlci_module *m, mlci_decoder *d)
                                   d->n_layers == G2_LAYERS_27B ? (double)d->width / d->n_heads
                                                                : d->head_dim),
                                   &s->attention_scale, m->tir.err);
+    if (st == MLC_OK)
+        st = mlci_config_u32_or(m->config, ".attention.sliding_window_pattern", 1, 1024, 2,
+                                &s->local_pattern, m->tir.err);
     m->tir.status = st;
-    s->local_pattern = 2;
     s->activation = MLCI_OP_GELU;
     s->post_norms = true;
     s->embedding_scale = sqrtf((float)d->width);

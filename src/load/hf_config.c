@@ -102,12 +102,24 @@ static bool hc_given(const mlci_json *v)
     return v != NULL && v->type != MLCI_JSON_NULL;
 }
 
+/* Since version 5 of transformers what is rotated how is in an object of its own, or in one
+ * for each kind of layer; NULL: it is not. */
+static const mlci_json *hc_rotation(const mlci_json *config, const char *kind)
+{
+    const mlci_json *all = mlci_json_get(config, "rope_parameters");
+    const mlci_json *one = mlci_json_get(all, kind);
+
+    return one != NULL || strcmp(kind, "full_attention") != 0 ? one : all;
+}
+
 /* MLC keeps what its own classes do not know in "kwargs". */
 static const mlci_json *hc_get(const mlci_json *config, const char *key)
 {
     const mlci_json *v = mlci_json_get(config, key);
 
-    return v != NULL ? v : mlci_json_get(mlci_json_get(config, "kwargs"), key);
+    if (v == NULL)
+        v = mlci_json_get(mlci_json_get(config, "kwargs"), key);
+    return v != NULL ? v : mlci_json_get(hc_rotation(config, "full_attention"), key);
 }
 
 /* -1: it is not there. */
@@ -206,10 +218,15 @@ static void hc_scaling(hc_writer *w)
     const mlci_json *s = hc_get(w->config, "rope_scaling"), *type;
     const double theta = hc_number(w->config, "rope_theta");
     const double position = hc_number(w->config, "position_embedding_base");
-    const double factor = hc_number(s, "attention_factor");
-    hc_rope r = { theta > 0 ? theta : position > 0 ? position : 10000, hc_number(s, "factor"),
-                  hc_number(s, "original_max_position_embeddings"), w->rope_dims };
+    hc_rope r = { .base = theta > 0 ? theta : position > 0 ? position : 10000,
+                  .dims = w->rope_dims };
+    double factor;
 
+    if (!hc_given(s))
+        s = hc_rotation(w->config, "full_attention");
+    factor = hc_number(s, "attention_factor");
+    r.factor = hc_number(s, "factor");
+    r.original = hc_number(s, "original_max_position_embeddings");
     if (!hc_given(s) || w->status != MLC_OK)
         return;
     if (r.original <= 0)
@@ -270,6 +287,56 @@ static uint32_t hc_whole(double x, double most)
     return x > 0 && x <= most ? (uint32_t)x : 0;
 }
 
+/* "layer_types": every so many-th layer without a window, or all alike. */
+static void hc_layer_types(hc_writer *w)
+{
+    const mlci_json *list = hc_get(w->config, "layer_types"), *v;
+    const double local = hc_number(hc_rotation(w->config, "sliding_attention"), "rope_theta");
+    uint64_t n = 0, pattern = 0;
+    bool regular = true;
+
+    if (local > 0)
+        hc_put_float(w, ".rope.local_freq_base", local);
+    if (list == NULL || list->type != MLCI_JSON_ARRAY)
+        return;
+    for (v = list->items; v != NULL; v = v->next) {
+        const bool full = mlci_json_is(v, "full_attention");
+
+        n++;
+        if (full && pattern == 0)
+            pattern = n;
+        regular &= (full || mlci_json_is(v, "sliding_attention"))
+                && full == (pattern > 0 && n % pattern == 0);
+    }
+    if (!regular)
+        w->status = mlci_fail(w->err, MLC_EUNSUPPORTED, 0,
+                              "layer_types: this order of layers is unsupported");
+    else if (strncmp(w->arch, "gemma", 5) == 0)
+        hc_put_uint(w, ".attention.sliding_window_pattern", pattern > 0 ? pattern : 1024);
+    else if (pattern > 1)
+        w->status = mlci_fail(w->err, MLC_EUNSUPPORTED, 0, "layer_types: layers that differ are "
+                              "unsupported in %s", w->arch);
+    else if (pattern == 1)            /* all without one */
+        hc_put_uint(w, ".attention.sliding_window", 0);
+}
+
+/* SmolLM3's list says what its interval says. */
+static void hc_still_layers(hc_writer *w)
+{
+    const mlci_json *list = hc_get(w->config, "no_rope_layers");
+    const double given = hc_number(w->config, "no_rope_layer_interval");
+    const uint32_t interval = hc_whole(given > 0 ? given : 4, 1024);
+    uint32_t n = 0;
+    int64_t turned;
+
+    if (list == NULL || list->type != MLCI_JSON_ARRAY || interval == 0)
+        return;
+    for (const mlci_json *v = list->items; v != NULL && w->status == MLC_OK; v = v->next, n++)
+        if (!mlci_json_integer(v, &turned) || (turned == 0) != ((n + 1) % interval == 0))
+            w->status = mlci_fail(w->err, MLC_EUNSUPPORTED, 0, "no_rope_layers: it is not every "
+                                  "layer of no_rope_layer_interval");
+}
+
 static bool hc_true(const mlci_json *config, const char *key)
 {
     const mlci_json *v = hc_get(config, key);
@@ -311,7 +378,12 @@ mlc_status mlci_hf_config(mlci_files *f, const mlci_json *config, const mlci_jso
     }
     if (strcmp(w.arch, "gpt2") == 0 && hc_number(config, "n_embd") > 0)
         hc_put_uint(&w, ".feed_forward_length", hc_whole(4 * hc_number(config, "n_embd"), 1e9));
-    hc_window(&w);
+    if (w.status == MLC_OK)
+        hc_layer_types(&w);
+    if (w.status == MLC_OK)
+        hc_still_layers(&w);
+    if (w.status == MLC_OK)
+        hc_window(&w);
     hc_scaling(&w);
     return w.status;
 }

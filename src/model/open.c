@@ -129,7 +129,8 @@ static mlc_status mo_hash(mlc_model *m, mlc_error *err)
 
     for (size_t i = 0; i < m->files.directory.n_tensors; i++) {
         const mlci_tensor *t = &m->files.directory.tensors[i];
-        size_t n = t->n_bytes < sizeof bytes ? (size_t)t->n_bytes : sizeof bytes;
+        uint64_t there = m->files.items[t->file].size - t->offset;
+        size_t n = (size_t)mlci_min(mlci_min(t->n_bytes, sizeof bytes), there);
         mlc_status st = mlci_source_read(&m->files.items[t->file], t->offset, bytes, n, err);
 
         if (st != MLC_OK)
