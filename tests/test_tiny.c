@@ -16,12 +16,12 @@ static const char *newer(const char *folder)
 {
     const char *to = data_path("newer"), *parts[] = { "model.safetensors", "config.json" };
     char from[600], path[600], name[300];
+    FILE *f;
 
     (void)mkdir(to, 0777);
     for (int i = 0; i < 2; i++) {
         size_t n;
         char *bytes;
-        FILE *f;
 
         snprintf(name, sizeof name, "golden/tiny/%s/%s", folder, i == 1 ? "config.v5.json"
                                                                         : parts[i]);
@@ -32,7 +32,27 @@ static const char *newer(const char *folder)
         T_CHECK(f != NULL && fwrite(bytes, 1, n, f) == n && fclose(f) == 0, "%s", path);
         free(bytes);
     }
+    snprintf(path, sizeof path, "%s/generation_config.json", to);
+    f = fopen(path, "w");
+    T_CHECK(f != NULL && fputs("{\"temperature\":0.5,\"top_k\":7,\"top_p\":-1}", f) >= 0
+            && fclose(f) == 0, "%s", path);
     return to;
+}
+
+/* Requests that say nothing get what generation_config.json says, as far as it makes sense. */
+static void check_sampling(mlc_context *ctx, const mlc_model *m)
+{
+    mlci_params p = { 0 };
+    const mlci_json *request;
+    mlci_arena arena;
+
+    mlci_arena_init(&arena, ctx, 1 << 20);
+    T_CHECK(mlci_json_parse(&arena, "{}", 2, &request, &err) == MLC_OK
+            && mlci_params_read(&p, &arena, request, m, &err) == MLC_OK
+            && fabs((double)p.temperature - 0.5) < 1e-6 && p.top_k == 7
+            && fabs((double)p.top_p - 0.95) < 1e-6, "%g %d %g", (double)p.temperature, p.top_k,
+            (double)p.top_p);
+    mlci_arena_reset(&arena);
 }
 
 /* again: from files that are not mapped, with the newer configuration if there is one. */
@@ -57,6 +77,8 @@ static void test_model(const char *folder, mlci_tier tier, bool again)
         o.kv_type = MLC_KV_F32;
     T_CHECK(mlc_model_open(ctx, path, again ? &unmapped : NULL, &m, &err) == MLC_OK
             && mlc_session_open(m, &o, &s, &err) == MLC_OK, "%s", err.text);
+    if (other && m != NULL)
+        check_sampling(ctx, m);
     golden_open(&g, ctx, data_path("golden/tiny/%s/golden.json", folder));
     T_CHECK(mlci_json_get(g.root, "sequences") != NULL, "no golden");
     for (const mlci_json *q = s != NULL ? mlci_json_get(g.root, "sequences")->items : NULL;

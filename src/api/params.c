@@ -221,11 +221,10 @@ static mlc_status pa_refuse(const mlci_json *request, mlc_error *err)
 }
 
 /*
- * A request that says nothing about sampling gets what small quantized models need
- * to stay on the point; one that names any of the four fields gets OpenAI's neutral
- * values for the others.
+ * A request that says nothing about sampling gets the model's defaults; one that names any
+ * of the four fields gets OpenAI's neutral values for the others.
  */
-static void pa_defaults(mlci_params *p, const mlci_json *request)
+static void pa_defaults(mlci_params *p, const mlci_json *request, const mlci_sampling_defaults *s)
 {
     static const char *const names[] = { "temperature", "top_p", "top_k", "min_p" };
 
@@ -236,8 +235,10 @@ static void pa_defaults(mlci_params *p, const mlci_json *request)
         if (v != NULL && v->type != MLCI_JSON_NULL)
             return;
     }
-    p->temperature = 0.7f;
-    p->top_p = 0.95f;
+    p->temperature = s->temperature;
+    p->top_p = s->top_p;
+    p->top_k = (int32_t)s->top_k;
+    p->repetition = s->repetition;
 }
 
 mlc_status mlci_params_read(mlci_params *p, mlci_arena *arena, const mlci_json *request,
@@ -246,7 +247,7 @@ mlc_status mlci_params_read(mlci_params *p, mlci_arena *arena, const mlci_json *
     const mlci_json *v;
     mlc_status st;
 
-    pa_defaults(p, request);
+    pa_defaults(p, request, &m->sampling);
     p->model = m->name;
     v = mlci_json_get(request, "model");
     if (v != NULL && v->type == MLCI_JSON_STRING) {

@@ -463,6 +463,30 @@ static const mlci_json *ht_file(ht_reader *r, const char *path, const char *name
     return r->status == MLC_OK ? v : NULL;
 }
 
+/* How the model wants to be sampled: of its generation_config.json, or of MLC's
+ * configuration, where 1 says nothing. */
+static void ht_sampling(ht_reader *r, const mlci_json *config)
+{
+    static const struct { const char *from, *to; bool whole; } keys[] = {
+        { "temperature", "general.sampling.temp", false },
+        { "top_p", "general.sampling.top_p", false },
+        { "top_k", "general.sampling.top_k", true },
+        { "repetition_penalty", "general.sampling.penalty_repeat", false },
+    };
+    double x;
+
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const mlci_json *v = mlci_json_get(config, keys[i].from);
+
+        if (v == NULL || v->type != MLCI_JSON_NUMBER || !mlci_json_number(v, &x)
+            || x < 0 || x > 1 << 20 || (r->conv != NULL && (x <= 1 && x >= 1)))
+            continue;
+        ht_put(r, keys[i].to, keys[i].whole
+               ? (mlci_value){ .type = MLCI_VALUE_UINT, .u = (uint64_t)x }
+               : (mlci_value){ .type = MLCI_VALUE_FLOAT, .f = x });
+    }
+}
+
 /* MLC's stop_str, a text or several. */
 static void ht_stops(ht_reader *r)
 {
@@ -514,13 +538,15 @@ mlc_status mlci_hf_tokenizer(mlci_files *f, const char *path, const mlci_json *c
 {
     ht_reader r = { .f = f, .n_tokens = (uint32_t)mlci_min(n_tokens, HT_MAX_TOKENS), .bos = -1,
                     .last = -1, .err = err, .status = MLC_OK };
-    const mlci_json *all, *beside;
+    const mlci_json *all, *beside, *generation;
 
     r.conv = conv != NULL && conv->type == MLCI_JSON_OBJECT ? conv : NULL;
     mlci_arena_init(&r.arena, f->ctx, (size_t)512 << 20);
+    generation = ht_file(&r, path, "generation_config.json");
+    ht_sampling(&r, r.conv != NULL ? config : generation);
     all = ht_file(&r, path, "tokenizer.json");
     if (all != NULL) {
-        ht_model(&r, all, config, ht_file(&r, path, "generation_config.json"));
+        ht_model(&r, all, config, generation);
         beside = ht_file(&r, path, "tokenizer_config.json");
         if (r.status == MLC_OK)
             ht_chat_template(&r, path, beside);

@@ -13,6 +13,10 @@
 
 typedef struct mlci_metadata { const char *key, *value; } mlci_metadata;
 
+/* What a request that says nothing about sampling gets. */
+typedef struct mlci_sampling_defaults { float temperature, top_p, repetition; uint32_t top_k; }
+    mlci_sampling_defaults;
+
 struct mlc_model {
     mlc_context   *ctx;
     atomic_int     refs;
@@ -29,6 +33,7 @@ struct mlc_model {
     const char    *arch, *name, *format;
     const char    *chat_template; /* NULL if the file has none                 */
     size_t         chat_template_bytes;
+    mlci_sampling_defaults sampling;
     mlci_text     *stops;         /* [n_stops] texts at which chats stop        */
     size_t         n_stops;
     mlci_metadata *metadata;

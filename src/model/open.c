@@ -47,6 +47,25 @@ static mlc_status mo_text(mlc_model *m, const char *key, const char **out, size_
     return *out != NULL ? MLC_OK : mlci_nomem(err, "model texts");
 }
 
+/* The model's own, where it has sensible ones; else what small quantized models need to stay
+ * on the point. */
+static void mo_sampling(mlc_model *m)
+{
+    float temperature = 0.7f, top_p = 0.95f, repetition = 1;
+    uint32_t top_k = 0;
+
+    (void)mlci_config_float_or(&m->config, "general.sampling.temp", 0.7, &temperature, NULL);
+    (void)mlci_config_float_or(&m->config, "general.sampling.top_p", 0.95, &top_p, NULL);
+    (void)mlci_config_float_or(&m->config, "general.sampling.penalty_repeat", 1, &repetition,
+                               NULL);
+    (void)mlci_config_u32_or(&m->config, "general.sampling.top_k", 0, 1 << 20, 0, &top_k, NULL);
+    m->sampling = (mlci_sampling_defaults){
+        temperature >= 0 && temperature <= 2 ? temperature : 0.7f,
+        top_p > 0 && top_p <= 1 ? top_p : 0.95f,
+        repetition > 0 && repetition <= 2 ? repetition : 1, top_k,
+    };
+}
+
 /* MLC's conv_template has some. */
 static mlc_status mo_stops(mlc_model *m, mlc_error *err)
 {
@@ -85,6 +104,7 @@ static mlc_status mo_describe(mlc_model *m, mlc_error *err)
         return st;
     if (m->chat_template_bytes == 0)
         m->chat_template = NULL;
+    mo_sampling(m);
     st = mo_stops(m, err);
     if (st != MLC_OK)
         return st;
