@@ -134,16 +134,6 @@ mlc_status mlci_directory_put(mlci_directory *d, const char *key, mlci_value val
     return MLC_OK;
 }
 
-mlc_status mlci_directory_put_uint(mlci_directory *d, const char *key, uint64_t v, mlc_error *err)
-{
-    return mlci_directory_put(d, key, (mlci_value){ .type = MLCI_VALUE_UINT, .u = v }, err);
-}
-
-mlc_status mlci_directory_put_float(mlci_directory *d, const char *key, double v, mlc_error *err)
-{
-    return mlci_directory_put(d, key, (mlci_value){ .type = MLCI_VALUE_FLOAT, .f = v }, err);
-}
-
 mlc_status mlci_directory_put_text(mlci_directory *d, const char *key, mlci_text v, mlc_error *err)
 {
     return mlci_directory_put(d, key, (mlci_value){ .type = MLCI_VALUE_TEXT, .text = v }, err);

@@ -42,8 +42,6 @@ void mlci_directory_config(const mlci_directory *d, mlci_config *c);
 /* ---- putting one together; names and what values point to must outlive it ---------------- */
 
 mlc_status mlci_directory_put(mlci_directory *d, const char *key, mlci_value value, mlc_error *err);
-mlc_status mlci_directory_put_uint(mlci_directory *d, const char *key, uint64_t v, mlc_error *err);
-mlc_status mlci_directory_put_float(mlci_directory *d, const char *key, double v, mlc_error *err);
 mlc_status mlci_directory_put_text(mlci_directory *d, const char *key, mlci_text v, mlc_error *err);
 mlc_status mlci_directory_put_tensor(mlci_directory *d, const mlci_tensor *t, mlc_error *err);
 

@@ -94,14 +94,6 @@ static void fi_begin(mlci_files *f, mlc_context *ctx, bool map)
     mlci_arena_init(&f->directory.arena, ctx, fi_limit);
 }
 
-static mlc_status fi_gguf(mlci_files *f, mlc_error *err)
-{
-    mlc_status st = mlci_gguf_open(&f->directory, &f->items[0], err);
-
-    /* its errors name the file already */
-    return st;
-}
-
 /* The last part of a directory's path. */
 static void fi_name(mlci_files *f, const char *path)
 {
@@ -149,7 +141,7 @@ mlc_status mlci_files_open(mlci_files *f, mlc_context *ctx, const char *path, bo
     if (st != MLC_OK)
         return st;
     memcpy(f->name, f->items[0].name, sizeof f->name);
-    return fi_gguf(f, err);
+    return mlci_gguf_open(&f->directory, &f->items[0], err);
 }
 
 mlc_status mlci_files_open_user(mlci_files *f, mlc_context *ctx, const mlc_source *user,
@@ -165,7 +157,7 @@ mlc_status mlci_files_open_user(mlci_files *f, mlc_context *ctx, const mlc_sourc
         return st;
     f->n = 1;
     memcpy(f->name, f->items[0].name, sizeof f->name);
-    return fi_gguf(f, err);
+    return mlci_gguf_open(&f->directory, &f->items[0], err);
 }
 
 void mlci_files_close(mlci_files *f)

@@ -33,7 +33,6 @@ static mlc_status hf_tensor(void *user, const mlci_stored_tensor *s, mlc_error *
     mlci_hf_name name;
     mlci_tensor t = { .name = s->name, .rank = s->rank, .offset = s->offset,
                       .n_bytes = s->n_bytes, .file = r->file };
-    mlci_text copy = s->name;
 
     mlci_hf_name_of(s->name, r->post_norms, &name);
     if (name.part == MLCI_HF_SKIP || (r->tied && strcmp(name.name, "output") == 0))
@@ -42,7 +41,7 @@ static mlc_status hf_tensor(void *user, const mlci_stored_tensor *s, mlc_error *
         return hf_bad(s, MLC_EUNSUPPORTED, "not of a known architecture", err);
     if (s->type != MLCI_ST_F32 && s->type != MLCI_ST_F16 && s->type != MLCI_ST_BF16)
         return mlci_fail(err, MLC_EUNSUPPORTED, 0, "tensor %.*s: dtype %s is unsupported",
-                         (int)mlci_min(copy.n, 100), copy.p, mlci_st_type_name(s->type));
+                         (int)mlci_min(s->name.n, 100), s->name.p, mlci_st_type_name(s->type));
     if (s->rank < 1 || s->rank > 2 || s->dims[0] == 0 || s->n_bytes == 0)
         return hf_bad(s, MLC_EFORMAT, "neither a matrix nor a vector", err);
     t.format = s->type == MLCI_ST_F32 ? MLCI_F32 : s->type == MLCI_ST_F16 ? MLCI_F16 : MLCI_BF16;
@@ -65,12 +64,14 @@ static mlc_status hf_file(hf_reader *r, const char *name, mlc_error *err)
          : mlci_safetensors_open(&r->f->directory.arena, &r->f->items[r->file], hf_tensor, r, err);
 }
 
-/* A file's name out of an index: it stays in the directory. */
-static bool hf_plain_name(const mlci_json *v)
+bool mlci_hf_file_name(const mlci_json *v, char name[MLCI_HF_NAME])
 {
-    return v->type == MLCI_JSON_STRING && v->text_bytes > 0 && v->text_bytes < 200
-        && memchr(v->text, '/', v->text_bytes) == NULL && memchr(v->text, 0, v->text_bytes) == NULL
-        && v->text[0] != '.';
+    if (v == NULL || v->type != MLCI_JSON_STRING || v->text_bytes == 0
+        || v->text_bytes >= MLCI_HF_NAME || memchr(v->text, '/', v->text_bytes) != NULL
+        || memchr(v->text, 0, v->text_bytes) != NULL || v->text[0] == '.')
+        return false;
+    snprintf(name, MLCI_HF_NAME, "%.*s", (int)v->text_bytes, v->text);
+    return true;
 }
 
 /* model.safetensors.index.json names a file for each tensor; each file once. */
@@ -78,7 +79,7 @@ static mlc_status hf_shards(hf_reader *r, const char *text, size_t n, mlc_error 
 {
     const mlci_json *index, *map;
     const uint32_t first = r->f->n;
-    char name[256];
+    char name[MLCI_HF_NAME];
     mlc_status st = mlci_json_parse(&r->f->directory.arena, text, n, &index, err);
 
     if (st != MLC_OK)
@@ -89,10 +90,9 @@ static mlc_status hf_shards(hf_reader *r, const char *text, size_t n, mlc_error 
     for (const mlci_json *v = map->items; v != NULL && st == MLC_OK; v = v->next) {
         bool known = false;
 
-        if (!hf_plain_name(v))
+        if (!mlci_hf_file_name(v, name))
             return mlci_fail(err, MLC_EFORMAT, 0, "model.safetensors.index.json: a file's name "
                              "that is none");
-        snprintf(name, sizeof name, "%.*s", (int)v->text_bytes, v->text);
         for (uint32_t i = first; i < r->f->n && !known; i++)
             known = strncmp(r->f->items[i].name, name, sizeof r->f->items[i].name - 28) == 0;
         if (!known)

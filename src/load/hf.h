@@ -50,6 +50,10 @@ typedef struct mlci_hf_name {
 /* post_norms: the norm behind the attention is not the one before the feed-forward part. */
 void mlci_hf_name_of(mlci_text name, bool post_norms, mlci_hf_name *out);
 
+/* A file's name out of an index, if it is one and stays in the directory. */
+enum { MLCI_HF_NAME = 200 };
+bool mlci_hf_file_name(const mlci_json *v, char name[MLCI_HF_NAME]);
+
 /* What the directory is made of, by its keys, which it indexes. */
 typedef struct mlci_hf_shape { uint32_t n_heads, n_kv_heads, head_dim, width, ffn; } mlci_hf_shape;
 mlc_status mlci_hf_shape_of(mlci_files *f, mlci_hf_shape *shape, mlc_error *err);

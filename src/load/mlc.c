@@ -101,26 +101,16 @@ static mlc_status md_record_of(const mlci_json *v, uint32_t file, uint64_t file_
     return MLC_OK;
 }
 
-/* A file's name that stays in the directory. */
-static bool md_file_name(const mlci_json *v, char name[200])
-{
-    if (v == NULL || v->type != MLCI_JSON_STRING || v->text_bytes == 0 || v->text_bytes >= 200
-        || memchr(v->text, '/', v->text_bytes) != NULL
-        || memchr(v->text, 0, v->text_bytes) != NULL || v->text[0] == '.')
-        return false;
-    snprintf(name, 200, "%.*s", (int)v->text_bytes, v->text);
-    return true;
-}
-
 static mlc_status md_shard(md_reader *r, const mlci_json *shard, mlc_error *err)
 {
     const mlci_json *list = mlci_json_get(shard, "records");
     uint64_t bytes;
     uint32_t file;
-    char name[200];
+    char name[MLCI_HF_NAME];
     mlc_status st;
 
-    if (!md_file_name(mlci_json_get(shard, "dataPath"), name) || !md_count(shard, "nbytes", &bytes)
+    if (!mlci_hf_file_name(mlci_json_get(shard, "dataPath"), name)
+        || !md_count(shard, "nbytes", &bytes)
         || list == NULL || list->type != MLCI_JSON_ARRAY)
         return mlci_fail(err, MLC_EFORMAT, 0, "a shard without dataPath, nbytes or records");
     st = mlci_files_add(r->f, r->path, name, r->f->map, &file, err);
