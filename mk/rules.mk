@@ -9,6 +9,10 @@ CORE = $(CFLAGS) $(EXTRA) -std=c11 -D_POSIX_C_SOURCE=200809L -ffp-contract=off -
        -fvisibility=hidden -MMD -MP $(PKG_CFLAGS)
 
 KERNEL_OPT = -O3
+# Kernels call nobody who could unwind through them.
+KERNEL_TABLES = -fno-unwind-tables -fno-asynchronous-unwind-tables
+# What runs once, when a model is opened, is small rather than fast.
+$B/src/load/%.o $B/src/api/%.o $B/models/%.o: COLD_OPT = -Os
 
 PKG_CONFIG ?= pkg-config
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags libpcre2-8 libcjson 2>/dev/null)
@@ -26,11 +30,11 @@ QUIET_LD = $(if $(V),,@echo "  LD  $@";)
 
 $B/kernels/%.o: kernels/%.c
 	$(QUIET_CC)mkdir -p $(@D) && sh tools/timed.sh $(@:.o=.ms) \
-	    $(CC) $(CORE) $(KERNEL_OPT) $(KERNEL_WARN) $(PANEL_INC) $(ISA) -c -o $@ $<
+	    $(CC) $(CORE) $(KERNEL_OPT) $(KERNEL_TABLES) $(KERNEL_WARN) $(PANEL_INC) $(ISA) -c -o $@ $<
 
 $B/src/cli/%.o: src/cli/%.c
 	$(QUIET_CC)mkdir -p $(@D) && $(CC) $(CORE) $(WARN) $(if $(HAVE_EDIT),-DCLI_LIBEDIT=1) \
 	    -c -o $@ $<
 
 $B/%.o: %.c
-	$(QUIET_CC)mkdir -p $(@D) && $(CC) $(CORE) $(WARN) -c -o $@ $<
+	$(QUIET_CC)mkdir -p $(@D) && $(CC) $(CORE) $(COLD_OPT) $(WARN) -c -o $@ $<

@@ -67,6 +67,8 @@ static uint32_t de_ffn(mlci_module *m, const mlci_decoder *d, uint32_t x, uint32
 {
     uint32_t up;
 
+    if (mlci_mixture_layer(m, d, layer))
+        return mlci_mixture_ffn(m, d, x, layer);
     if (!d->style.plain_ffn)
         return mlci_decoder_ffn(m, d, x, layer, d->style.activation);
     up = mlci_linear(m, x, "blk.%u.ffn_up", layer, d->ffn, d->width);

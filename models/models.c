@@ -13,10 +13,12 @@ static const struct {
     const char *arch, *types;
     mlc_status (*build)(mlci_module *m, mlci_decoder *d);
 } ml_table[] = {
-    { "llama", "llama mistral", mlci_model_llama },
+    { "llama", "llama mistral mixtral", mlci_model_llama },
     { "qwen2", "qwen2", mlci_model_qwen2 },
     { "gemma3", "gemma3 gemma3_text", mlci_model_gemma3 },
     { "qwen3", "qwen3", mlci_model_qwen3 },
+    { "qwen2moe", "qwen2_moe", mlci_model_qwen2moe },
+    { "qwen3moe", "qwen3_moe", mlci_model_qwen3moe },
     { "gemma", "gemma", mlci_model_gemma },
     { "gemma2", "gemma2", mlci_model_gemma2 },
     { "phi2", "phi", mlci_model_phi2 },
@@ -69,11 +71,11 @@ static mlc_status ml_read(mlci_module *m, mlci_decoder *d)
 {
     const mlci_config *c = m->config;
     const mlci_tensor *embd = mlci_config_tensor(c, "token_embd.weight");
-    uint32_t experts;
     mlc_status st;
 
     memset(d, 0, sizeof *d);
     d->style.activation = MLCI_OP_SILU;
+    d->mixture.route.normalize = !mlci_text_is(c->arch, "qwen2moe");
     st = mlci_config_u32(c, ".block_count", 1, ML_MAX_LAYERS, &d->n_layers, m->tir.err);
     if (st == MLC_OK)
         st = mlci_config_u32(c, ".embedding_length", 1, ML_MAX_WIDTH, &d->width, m->tir.err);
@@ -100,12 +102,9 @@ static mlc_status ml_read(mlci_module *m, mlci_decoder *d)
         st = mlci_config_u32_or(c, ".attention.sliding_window", 0, 1 << 28, 0, &d->window,
                                 m->tir.err);
     if (st == MLC_OK)
-        st = mlci_config_u32_or(c, ".expert_count", 0, 1 << 16, 0, &experts, m->tir.err);
+        st = mlci_mixture_read(m, d);
     if (st != MLC_OK)
         return st;
-    if (experts > 0)
-        return mlci_fail(m->tir.err, MLC_EUNSUPPORTED, 0,
-                         "mixture of experts (%u experts) is unsupported", experts);
     if (d->n_heads % d->n_kv_heads != 0)
         return mlci_fail(m->tir.err, MLC_EFORMAT, 0, "%u heads cannot share %u key heads",
                          d->n_heads, d->n_kv_heads);

@@ -33,6 +33,13 @@ typedef struct mlci_style {
     float    attention_cap, logits_cap;    /* of scores, of logits; 0: none    */
 } mlci_style;
 
+/* A feed-forward part of many experts; n 0: there is none. */
+typedef struct mlci_mixture {
+    uint32_t   n, ffn;          /* experts, and the width of each              */
+    uint32_t   shared_ffn;      /* of the part that every row goes through     */
+    mlci_route route;
+} mlci_mixture;
+
 /* What decoder-only transformers have in common, read from the file's keys. */
 typedef struct mlci_decoder {
     uint32_t n_layers, width, n_heads, n_kv_heads, head_dim, ffn, vocab, context;
@@ -40,10 +47,16 @@ typedef struct mlci_decoder {
     float    eps;
     float    rope_scale;        /* of cosines and sines (YaRN), 0: 1          */
     mlci_rope rope;
+    mlci_mixture mixture;
     mlci_style style;
 } mlci_decoder;
 
 mlc_status mlci_decoder_read(mlci_module *m, mlci_decoder *d);
+
+/* mixture.c: its keys; has the layer experts (some are dense)?; the part's graph. */
+mlc_status mlci_mixture_read(mlci_module *m, mlci_decoder *d);
+bool     mlci_mixture_layer(const mlci_module *m, const mlci_decoder *d, uint32_t layer);
+uint32_t mlci_mixture_ffn(mlci_module *m, const mlci_decoder *d, uint32_t x, uint32_t layer);
 
 /* The gated feed-forward part of a layer: down(act(gate x) * up x). */
 uint32_t mlci_decoder_ffn(mlci_module *m, const mlci_decoder *d, uint32_t x, uint32_t layer,
@@ -68,6 +81,8 @@ void mlci_model_types(char *buf, size_t cap);
 mlc_status mlci_model_llama(mlci_module *m, mlci_decoder *d);
 mlc_status mlci_model_qwen2(mlci_module *m, mlci_decoder *d);
 mlc_status mlci_model_qwen3(mlci_module *m, mlci_decoder *d);
+mlc_status mlci_model_qwen2moe(mlci_module *m, mlci_decoder *d);
+mlc_status mlci_model_qwen3moe(mlci_module *m, mlci_decoder *d);
 mlc_status mlci_model_gemma(mlci_module *m, mlci_decoder *d);
 mlc_status mlci_model_gemma2(mlci_module *m, mlci_decoder *d);
 mlc_status mlci_model_gemma3(mlci_module *m, mlci_decoder *d);

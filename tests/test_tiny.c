@@ -55,6 +55,13 @@ static void check_sampling(mlc_context *ctx, const mlc_model *m)
     mlci_arena_reset(&arena);
 }
 
+/* Two experts of a token are as good to 1e-3 in their logits: a key rounded to float16 makes
+ * the other one the second best. */
+static bool close_experts(const char *folder)
+{
+    return strcmp(folder, "qwen3_moe") == 0;
+}
+
 /* again: from files that are not mapped, with the newer configuration if there is one. */
 static void test_model(const char *folder, mlci_tier tier, bool again)
 {
@@ -73,7 +80,7 @@ static void test_model(const char *folder, mlci_tier tier, bool again)
     T_CASE("%s%s on %s", folder, again ? ", again" : "", mlci_tier_names[tier]);
     mlc_session_options_init(&o);
     o.max_logits = MAX_IDS;
-    if (tier == MLCI_TIER_SCALAR)
+    if (tier == MLCI_TIER_SCALAR || close_experts(folder))
         o.kv_type = MLC_KV_F32;
     T_CHECK(mlc_model_open(ctx, path, again ? &unmapped : NULL, &m, &err) == MLC_OK
             && mlc_session_open(m, &o, &s, &err) == MLC_OK, "%s", err.text);
@@ -123,13 +130,13 @@ static void test_stops(void)
 int main(int argc, char **argv)
 {
     static const char *const folders[] = {
-        "llama", "llama-tied", "llama-llama3rope", "llama-yarn", "mistral", "qwen2", "qwen3",
-        "gemma", "gemma2", "gemma3_text", "phi", "phi3", "olmo2", "smollm3", "granite", "stablelm",
+        "llama", "llama-tied", "llama-llama3rope", "llama-yarn", "mistral", "mixtral", "qwen2",
+        "qwen2_moe", "qwen3", "qwen3_moe", "gemma", "gemma2", "gemma3_text", "phi", "phi3", "olmo2", "smollm3", "granite", "stablelm",
         "starcoder2", "gpt2", "gpt_neox", "mlc/llama-q0f16", "mlc/llama-q0bf16", "mlc/llama-q0f32",
         "mlc/llama-q3f16_1", "mlc/llama-q4bf16_1", "mlc/llama-q4f16_0", "mlc/llama-q4f16_1",
         "mlc/llama-q4f16_1-shards", "mlc/llama-q4f16_2", "mlc/llama_tied-q4f16_1",
         "mlc/gemma-q4f16_1", "mlc/gemma3-q4f16_1", "mlc/mistral-q4f16_1", "mlc/phi3-q4f16_1",
-        "mlc/qwen2-q4f16_1", "mlc/qwen3-q4f16_1",
+        "mlc/mixtral-q4f16_1", "mlc/qwen2-q4f16_1", "mlc/qwen3-q4f16_1",
     };
     int n = 0;
 

@@ -62,6 +62,10 @@ typedef struct mlci_tensor {
     uint64_t    scales;
     uint32_t    scales_file, bits;
     bool        scales_bf16;
+    /* Matrices of equal shape, one below the other, make it; n_parts 0: it is one.  Of the
+     * members above only name, format, rank, dims and n_bytes count then. */
+    const struct mlci_tensor *const *parts;
+    uint32_t    n_parts;
 } mlci_tensor;
 
 typedef struct mlci_config {

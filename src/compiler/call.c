@@ -84,7 +84,8 @@ static bool ca_library(const ca_group *g, mlci_call *c)
     static const struct { mlci_op op; mlci_call_kind kind; } table[] = {
         { MLCI_OP_ATTENTION, MLCI_CALL_ATTENTION }, { MLCI_OP_KV_APPEND, MLCI_CALL_APPEND },
         { MLCI_OP_DECODE, MLCI_CALL_DECODE }, { MLCI_OP_ALL_REDUCE, MLCI_CALL_REDUCE },
-        { MLCI_OP_ALL_GATHER, MLCI_CALL_GATHER },
+        { MLCI_OP_ALL_GATHER, MLCI_CALL_GATHER }, { MLCI_OP_TOP_K, MLCI_CALL_TOP_K },
+        { MLCI_OP_CHOSEN, MLCI_CALL_CHOSEN }, { MLCI_OP_EXPERTS, MLCI_CALL_EXPERTS },
     };
     size_t i = 0;
 
@@ -102,6 +103,11 @@ static bool ca_library(const ca_group *g, mlci_call *c)
     c->pool = n->pool;
     c->layer = n->layer;
     c->window = n->window;
+    if (n->op == MLCI_OP_EXPERTS) {
+        c->n_segments = 1;
+        c->segments[0] = (mlci_segment){ n->inputs[2], c->out, ca_dim(g->m, n->type.dims[1]) };
+        c->columns = ca_dim(g->m, g->m->nodes[c->x].type.dims[1]);
+    }
     return true;
 }
 
@@ -302,12 +308,14 @@ static void ca_print_chain(const mlci_module *m, const mlci_call *c, mlci_buf *b
 void mlci_call_print(const mlci_module *m, const mlci_call *c, mlci_buf *b)
 {
     static const char *const kinds[] = { "kernel", "matmul", "embed", "decode", "kv_append",
-                                         "attention", "all_reduce", "all_gather" };
+                                         "attention", "all_reduce", "all_gather", "top_k", "chosen",
+                                         "experts" };
 
     mlci_buf_text(b, kinds[c->kind]);
     if (c->kind == MLCI_CALL_ATTENTION && c->window > 0)
         mlci_buf_format(b, "[window %u]", c->window);
-    if (c->kind != MLCI_CALL_KERNEL && c->kind != MLCI_CALL_MATMUL && c->kind != MLCI_CALL_EMBED)
+    if (c->kind != MLCI_CALL_KERNEL && c->kind != MLCI_CALL_MATMUL && c->kind != MLCI_CALL_EMBED
+        && c->kind != MLCI_CALL_EXPERTS)
         return;
     mlci_buf_char(b, '[');
     for (uint32_t i = 0; i < c->n_segments; i++)
@@ -340,6 +348,11 @@ uint64_t mlci_call_weight_bytes(const mlci_module *m, const mlci_call *c)
     for (uint32_t i = m->nodes[c->node].group; i <= c->node; i++)
         rows = rows || (m->nodes[i].group == m->nodes[c->node].group
                         && m->nodes[i].op == MLCI_OP_EMBED);
+    if (c->kind == MLCI_CALL_EXPERTS) {
+        const mlci_node *w = &m->nodes[c->segments[0].weight];
+
+        return ca_stored(w) / w->units * ca_dim(m, m->nodes[c->y].type.dims[1]);
+    }
     for (uint32_t i = 0; i < c->n_segments + c->kernel.n_data; i++) {
         const mlci_node *n = &m->nodes[i < c->n_segments ? c->segments[i].weight
                                                          : c->kernel.data[i - c->n_segments]];

@@ -122,15 +122,38 @@ bool mlci_has_tensor(const mlci_module *m, const char *format, uint32_t layer)
     return mlci_config_tensor(m->config, text) != NULL;
 }
 
-static uint32_t ir_stored(mlci_module *m, const char *format, uint32_t layer,
-                          mlci_op op, uint32_t rank, uint64_t rows, uint64_t columns)
+/* Experts' matrices, [E, N, K], are one below the other; one row may be a vector. */
+static const mlci_tensor *ir_as_matrix(mlci_module *m, const mlci_tensor *t, uint64_t n_experts)
 {
-    mlci_node n = { .op = op };
+    const bool experts = n_experts > 0 && t->rank == 3 && t->dims[0] == n_experts;
+    mlci_tensor *flat;
+
+    if (!experts && (n_experts > 0 || t->rank != 1 || t->run > 0))
+        return t;
+    flat = mlci_arena_new(m->arena, 1, sizeof *flat);
+    if (flat == NULL) {
+        mlci_tir_fail(&m->tir, MLC_ENOMEM, "out of memory: graph");
+        return t;
+    }
+    *flat = *t;
+    flat->rank = 2;
+    flat->dims[0] = experts ? t->dims[0] * t->dims[1] : 1;
+    flat->dims[1] = experts ? t->dims[2] : t->dims[0];
+    return flat;
+}
+
+static uint32_t ir_stored(mlci_module *m, const char *format, uint32_t layer,
+                          mlci_op op, uint32_t rank, uint64_t rows, uint64_t columns,
+                          uint32_t n_experts)
+{
+    mlci_node n = { .op = op, .units = n_experts };
     uint64_t want[2] = { rows, columns };
 
     n.tensor = ir_tensor(m, format, layer, &n.name);
     if (m->config->synthetic && m->tir.status == MLC_OK)
         n.tensor = ir_synthetic(m, rank, rows, columns);
+    if (m->tir.status == MLC_OK && (n_experts > 0 || (rank == 2 && rows == 1)))
+        n.tensor = ir_as_matrix(m, n.tensor, n_experts);
     if (m->tir.status != MLC_OK)
         return 0;
     if (n.tensor->rank != rank || n.tensor->dims[0] != rows
@@ -168,13 +191,13 @@ uint32_t mlci_weight(mlci_module *m, const char *name, uint32_t layer, uint64_t 
 
     n.inputs[0] = strchr(name, '%') == NULL ? ir_find_weight(m, name, layer) : 0;
     if (n.inputs[0] == 0)
-        n.inputs[0] = ir_stored(m, name, layer, MLCI_OP_WEIGHT, 2, rows, columns);
+        n.inputs[0] = ir_stored(m, name, layer, MLCI_OP_WEIGHT, 2, rows, columns, 0);
     return mlci_node_add(m, &n);
 }
 
 uint32_t mlci_vector(mlci_module *m, const char *name, uint32_t layer, uint64_t n)
 {
-    return ir_stored(m, name, layer, MLCI_OP_VECTOR, 1, n, 0);
+    return ir_stored(m, name, layer, MLCI_OP_VECTOR, 1, n, 0, 0);
 }
 
 /* ---- operators ------------------------------------------------------------------- */
@@ -292,6 +315,35 @@ uint32_t mlci_attention(mlci_module *m, uint32_t q, uint32_t state, float scale,
 uint32_t mlci_take(mlci_module *m, uint32_t x, uint32_t rows)
 {
     return ir_two(m, MLCI_OP_TAKE, x, rows, 0);
+}
+
+uint32_t mlci_top_k(mlci_module *m, uint32_t scores, const mlci_route *route)
+{
+    mlci_node n = { .op = MLCI_OP_TOP_K, .inputs = { scores }, .route = *route };
+
+    return mlci_node_add(m, &n);
+}
+
+uint32_t mlci_chosen(mlci_module *m, uint32_t scores, uint32_t experts, const mlci_route *route)
+{
+    mlci_node n = { .op = MLCI_OP_CHOSEN, .inputs = { scores, experts }, .route = *route };
+
+    return mlci_node_add(m, &n);
+}
+
+uint32_t mlci_experts(mlci_module *m, uint32_t x, uint32_t experts, const char *name,
+                      uint32_t layer, uint32_t n_experts, uint64_t rows, uint64_t columns)
+{
+    mlci_node n = { .op = MLCI_OP_EXPERTS, .inputs = { x, experts } };
+
+    n.inputs[2] = ir_stored(m, name, layer, MLCI_OP_WEIGHT, 2, n_experts * rows, columns,
+                            n_experts);
+    return mlci_node_add(m, &n);
+}
+
+uint32_t mlci_combine(mlci_module *m, uint32_t x, uint32_t weights)
+{
+    return ir_two(m, MLCI_OP_COMBINE, x, weights, 0);
 }
 
 /* ---- helpers ------------------------------------------------------------------------ */

@@ -52,6 +52,11 @@ typedef struct mlci_type {
  *   attention   q f32[n, H, D], state -> f32[n, H, D]; attr scale, factor (the cap of
  *               scores, 0: none), window
  *   take        x f32[n, D], rows i32[r] -> f32[r, D]
+ *   top_k       scores f32[n, E] -> i32[n, k], the experts with the largest; attr route
+ *   chosen      scores f32[n, E], experts i32[n, k] -> f32[n, k], theirs; attr route
+ *   experts     x f32[n, K] or f32[n k, K], experts i32[n, k], stored [E N, K] -> f32[n k, N]:
+ *               each row times its experts' matrices
+ *   combine     x f32[n k, D], weights f32[n, k] -> f32[n, D], sums of k rows
  *   all_reduce  x -> the sum of all ranks' x
  *   all_gather  x [.., D'] -> [.., D], the ranks' parts side by side; attr units
  *
@@ -74,6 +79,8 @@ typedef struct mlci_type {
     X(ROPE_TABLE, "rope_table", 2)                                             \
     X(ROPE, "rope", 2)           X(KV_APPEND, "kv_append", 2)                  \
     X(ATTENTION, "attention", 2) X(TAKE, "take", 2)                            \
+    X(TOP_K, "top_k", 1)         X(CHOSEN, "chosen", 2)                        \
+    X(EXPERTS, "experts", 3)     X(COMBINE, "combine", 2)                      \
     X(ALL_REDUCE, "all_reduce", 1) X(ALL_GATHER, "all_gather", 1)
 
 typedef enum mlci_op {
@@ -90,6 +97,15 @@ enum { MLCI_MAX_INPUTS = 4 };
 /* The part [begin, begin + n) of an axis that this rank has; n 0: all of it. */
 typedef struct mlci_slice { uint32_t axis, begin, n; } mlci_slice;
 
+/* How a row's experts are chosen. */
+typedef struct mlci_route {
+    uint32_t k;                 /* experts of a row                             */
+    uint32_t n_groups, top_groups;  /* only those of the best groups; 0, 1: any */
+    bool     pair_sums;         /* a group's score: its two best, else its best */
+    bool     normalize;         /* the chosen scores are divided by their sum   */
+    float    scale;             /* then multiplied                              */
+} mlci_route;
+
 typedef struct mlci_node {
     mlci_op     op;
     uint32_t    inputs[MLCI_MAX_INPUTS];   /* node numbers, 0 = none            */
@@ -104,7 +120,9 @@ typedef struct mlci_node {
     bool        interleaved;    /* rope: pairs (2i, 2i+1), else (i, i + D/2)   */
     bool        folded;         /* computed once, when weights are loaded      */
     mlci_slice  slice;          /* weight, vector: of the tensor's axes        */
-    uint32_t    units;          /* all_gather: of what it gives, shared out    */
+    uint32_t    units;          /* all_gather: of what it gives, shared out;
+                                   a weight: experts whose matrices it is, 0: one */
+    mlci_route  route;          /* top_k, chosen                               */
     const mlci_tensor *tensor;  /* weight, vector                              */
     const char *name;           /* input, weight, vector                       */
     /* What it computes, once legalize has run; NULL for library calls (appends,
@@ -182,6 +200,13 @@ uint32_t mlci_pool_add(mlci_module *m, uint32_t n_heads, uint32_t head_dim,
 uint32_t mlci_kv_append(mlci_module *m, uint32_t k, uint32_t v, uint32_t pool);
 uint32_t mlci_attention(mlci_module *m, uint32_t q, uint32_t state, float scale, float cap);
 uint32_t mlci_take(mlci_module *m, uint32_t x, uint32_t rows);
+uint32_t mlci_top_k(mlci_module *m, uint32_t scores, const mlci_route *route);
+uint32_t mlci_chosen(mlci_module *m, uint32_t scores, uint32_t experts, const mlci_route *route);
+/* The named tensor is [n_experts, rows, columns]. */
+uint32_t mlci_experts(mlci_module *m, uint32_t x, uint32_t experts, const char *name,
+                      uint32_t layer, uint32_t n_experts, uint64_t rows, uint64_t columns);
+/* weights f32[n, 1]: each row times its own. */
+uint32_t mlci_combine(mlci_module *m, uint32_t x, uint32_t weights);
 
 /* Helpers that several models share. */
 uint32_t mlci_linear(mlci_module *m, uint32_t x, const char *name, uint32_t layer,

@@ -242,6 +242,57 @@ static mlc_status op_take(mlci_module *m, mlci_node *n, const mlci_type *a,
     return MLC_OK;
 }
 
+static mlc_status op_top_k(mlci_module *m, mlci_node *n, const mlci_type *a, const mlci_type *b)
+{
+    const mlci_route *r = &n->route;
+    int64_t experts = 0;
+
+    if (a->dtype != MLCI_DT_F32 || a->rank != 2 || !mlci_dim_known(&m->dims, a->dims[1], &experts)
+        || r->k == 0 || r->k > experts
+        || (r->n_groups > 1 && (experts % r->n_groups != 0 || r->top_groups > r->n_groups
+                                || r->top_groups * (experts / r->n_groups) < r->k)))
+        return op_clash(m, n, a, b);
+    n->type = op_f32(2, a->dims[0], mlci_dim_const(&m->dims, r->k), 0);
+    n->type.dtype = MLCI_DT_I32;
+    return MLC_OK;
+}
+
+static mlc_status op_chosen(mlci_module *m, mlci_node *n, const mlci_type *a, const mlci_type *b)
+{
+    if (a->dtype != MLCI_DT_F32 || a->rank != 2 || b->dtype != MLCI_DT_I32 || b->rank != 2
+        || a->dims[0] != b->dims[0])
+        return op_clash(m, n, a, b);
+    n->type = op_f32(2, b->dims[0], b->dims[1], 0);
+    return MLC_OK;
+}
+
+static mlc_status op_experts(mlci_module *m, mlci_node *n, const mlci_type *a, const mlci_type *b)
+{
+    const mlci_node *w = &m->nodes[n->inputs[2]];
+    int64_t rows = 0;
+    mlci_dim pairs;
+
+    if (w->type.dtype != MLCI_DT_STORED || w->type.rank != 2 || w->units == 0)
+        return op_clash(m, n, a, &w->type);
+    if (b->dtype != MLCI_DT_I32 || b->rank != 2 || a->dtype != MLCI_DT_F32 || a->rank != 2)
+        return op_clash(m, n, a, b);
+    pairs = mlci_dim_mul(&m->dims, b->dims[0], b->dims[1]);
+    if ((a->dims[0] != b->dims[0] && a->dims[0] != pairs) || a->dims[1] != w->type.dims[1]
+        || !mlci_dim_known(&m->dims, w->type.dims[0], &rows) || rows % w->units != 0)
+        return op_clash(m, n, a, &w->type);
+    n->type = op_f32(2, pairs, mlci_dim_const(&m->dims, rows / w->units), 0);
+    return MLC_OK;
+}
+
+static mlc_status op_combine(mlci_module *m, mlci_node *n, const mlci_type *a, const mlci_type *b)
+{
+    if (a->dtype != MLCI_DT_F32 || b->dtype != MLCI_DT_F32 || a->rank != 2 || b->rank != 2
+        || a->dims[0] != mlci_dim_mul(&m->dims, b->dims[0], b->dims[1]))
+        return op_clash(m, n, a, b);
+    n->type = op_f32(2, b->dims[0], a->dims[1], 0);
+    return MLC_OK;
+}
+
 static op_rule *const op_rules[MLCI_OP_COUNT] = {
     [MLCI_OP_NONE] = op_given,            [MLCI_OP_INPUT] = op_given,
     [MLCI_OP_WEIGHT] = op_given,          [MLCI_OP_VECTOR] = op_given,
@@ -259,7 +310,9 @@ static op_rule *const op_rules[MLCI_OP_COUNT] = {
     [MLCI_OP_SIGMOID] = op_like_first,    [MLCI_OP_SOFTMAX] = op_like_first,
     [MLCI_OP_ROPE_FREQUENCIES] = op_given,
     [MLCI_OP_CONV2D] = op_conv2d,         [MLCI_OP_ALL_REDUCE] = op_like_first,
-    [MLCI_OP_ALL_GATHER] = op_all_gather,
+    [MLCI_OP_ALL_GATHER] = op_all_gather, [MLCI_OP_TOP_K] = op_top_k,
+    [MLCI_OP_CHOSEN] = op_chosen,         [MLCI_OP_EXPERTS] = op_experts,
+    [MLCI_OP_COMBINE] = op_combine,
 };
 
 mlc_status mlci_deduce(mlci_module *m, mlci_node *n)

@@ -37,7 +37,9 @@ typedef enum mlci_call_kind {
     MLCI_CALL_APPEND,      /* library: keys and values to pages                */
     MLCI_CALL_ATTENTION,   /* library                                          */
     MLCI_CALL_REDUCE,      /* collective: sum over ranks                       */
-    MLCI_CALL_GATHER       /* collective: parts side by side                   */
+    MLCI_CALL_GATHER,      /* collective: parts side by side                   */
+    MLCI_CALL_TOP_K, MLCI_CALL_CHOSEN,   /* library: which experts, their scores */
+    MLCI_CALL_EXPERTS      /* library: rows times their experts' panels        */
 } mlci_call_kind;
 
 enum { MLCI_MAX_SEGMENTS = 4 };

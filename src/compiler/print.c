@@ -55,6 +55,15 @@ static void pr_node(const mlci_module *m, mlci_buf *b, uint32_t id, const char *
     case MLCI_OP_ALL_GATHER:
         mlci_buf_format(b, " {%u units}", n->units);
         break;
+    case MLCI_OP_TOP_K:
+        if (n->route.n_groups > 1)
+            mlci_buf_format(b, " {of %u of %u groups by their %s}", n->route.top_groups,
+                            n->route.n_groups, n->route.pair_sums ? "two best" : "best");
+        break;
+    case MLCI_OP_CHOSEN:
+        mlci_buf_format(b, " {%sscale %g}", n->route.normalize ? "normalized, " : "",
+                        (double)n->route.scale);
+        break;
     case MLCI_OP_KV_APPEND:
         mlci_buf_format(b, " {pool %u, layer %u}", n->pool, n->layer);
         break;

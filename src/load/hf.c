@@ -42,10 +42,15 @@ static mlc_status hf_tensor(void *user, const mlci_stored_tensor *s, mlc_error *
     if (s->type != MLCI_ST_F32 && s->type != MLCI_ST_F16 && s->type != MLCI_ST_BF16)
         return mlci_fail(err, MLC_EUNSUPPORTED, 0, "tensor %.*s: dtype %s is unsupported",
                          (int)mlci_min(s->name.n, 100), s->name.p, mlci_st_type_name(s->type));
-    if (s->rank < 1 || s->rank > 2 || s->dims[0] == 0 || s->n_bytes == 0)
+    if (s->rank < 1 || s->rank > 3 || s->dims[0] == 0 || s->n_bytes == 0)
         return hf_bad(s, MLC_EFORMAT, "neither a matrix nor a vector", err);
     t.format = s->type == MLCI_ST_F32 ? MLCI_F32 : s->type == MLCI_ST_F16 ? MLCI_F16 : MLCI_BF16;
     memcpy(t.dims, s->dims, sizeof t.dims);
+    if (s->rank == 3) {               /* experts: one below the other */
+        t.rank = 2;
+        t.dims[0] *= t.dims[1];
+        t.dims[1] = t.dims[2];
+    }
     t.plus_one = r->plus_one && name.norm;
     if (r->columns && s->rank == 2 && name.layer >= 0) {
         t.dims[0] = s->dims[1];
@@ -136,9 +141,75 @@ mlc_status mlci_hf_shape_of(mlci_files *f, mlci_hf_shape *shape, mlc_error *err)
         st = mlci_config_u32_or(&c, ".attention.head_count_kv", 1, 4096, shape->n_heads,
                                 &shape->n_kv_heads, err);
     if (st == MLC_OK)
+        st = mlci_config_u32_or(&c, ".expert_count", 0, 1 << 16, 0, &shape->n_experts, err);
+    if (st == MLC_OK)
+        st = mlci_config_u32_or(&c, ".expert_feed_forward_length", 1, 1 << 20, shape->ffn,
+                                &shape->expert_ffn, err);
+    if (st == MLC_OK)
         st = mlci_config_u32_or(&c, ".attention.key_length", 1, 4096,
                                 shape->width / shape->n_heads, &shape->head_dim, err);
     return st;
+}
+
+/* The directory's tensors move when more are put in. */
+static const mlci_tensor *hf_keep(mlci_arena *arena, const mlci_tensor *t)
+{
+    mlci_tensor *copy = mlci_arena_new(arena, 1, sizeof *copy);
+
+    if (copy != NULL)
+        *copy = *t;
+    return copy;
+}
+
+/* The matrices of a layer's experts, if the first is there, as one tensor. */
+static mlc_status hf_join(mlci_files *f, const mlci_config *c, const char *what, uint32_t layer,
+                          uint32_t n, mlc_error *err)
+{
+    mlci_arena *arena = &f->directory.arena;
+    const mlci_tensor **parts = NULL;
+    mlci_tensor all = { .n_parts = n };
+    char text[96];
+
+    for (uint32_t i = 0; i < n; i++) {
+        const mlci_tensor *t;
+
+        snprintf(text, sizeof text, "blk.%u.%s.%u.weight", layer, what, i);
+        t = mlci_config_tensor(c, text);
+        if (i == 0 && t == NULL)
+            return MLC_OK;
+        if (i == 0)
+            parts = mlci_arena_new(arena, n, sizeof *parts);
+        if (parts == NULL || (t != NULL && (parts[i] = hf_keep(arena, t)) == NULL))
+            return mlci_nomem(err, "experts");
+        if (t == NULL || t->rank != 2 || t->format != parts[0]->format
+            || t->dims[0] != parts[0]->dims[0] || t->dims[1] != parts[0]->dims[1])
+            return mlci_fail(err, MLC_EFORMAT, 0, "tensor %s: missing, or not as the first "
+                             "expert's", text);
+    }
+    snprintf(text, sizeof text, "blk.%u.%s.weight", layer, what);
+    all.name = (mlci_text){ mlci_arena_copy(arena, text, strlen(text)), strlen(text) };
+    if (all.name.p == NULL)
+        return mlci_nomem(err, "experts");
+    all.format = parts[0]->format;
+    all.rank = 2;
+    all.dims[0] = n * parts[0]->dims[0];
+    all.dims[1] = parts[0]->dims[1];
+    all.n_bytes = n * parts[0]->n_bytes;
+    all.parts = parts;
+    return mlci_directory_put_tensor(&f->directory, &all, err);
+}
+
+static mlc_status hf_join_experts(mlci_files *f, const mlci_config *c, mlc_error *err)
+{
+    static const char *const what[] = { "ffn_gate_exps", "ffn_up_exps", "ffn_down_exps" };
+    uint32_t n, layers = 0;
+    mlc_status st = mlci_config_u32_or(c, ".expert_count", 0, 4096, 0, &n, err);
+
+    if (st == MLC_OK && n > 0)
+        st = mlci_config_u32(c, ".block_count", 1, 1024, &layers, err);
+    for (uint32_t i = 0; i < 3 * layers && st == MLC_OK; i++)
+        st = hf_join(f, c, what[i % 3], i / 3, n, err);
+    return st == MLC_OK && n > 0 ? mlci_directory_index_tensors(&f->directory, err) : st;
 }
 
 mlc_status mlci_hf_finish(mlci_files *f, const char *path, const mlci_json *config,
@@ -151,6 +222,9 @@ mlc_status mlci_hf_finish(mlci_files *f, const char *path, const mlci_json *conf
     if (st != MLC_OK)
         return st;
     mlci_directory_config(&f->directory, &c);
+    st = hf_join_experts(f, &c, err);
+    if (st != MLC_OK)
+        return st;
     table = mlci_config_tensor(&c, "token_embd.weight");
     st = mlci_hf_tokenizer(f, path, config, conv, table != NULL ? table->dims[0] : 0, err);
     return st == MLC_OK ? mlci_directory_index_keys(&f->directory, err) : st;

@@ -36,6 +36,8 @@ mlc_status mlci_hf_finish(mlci_files *f, const char *path, const mlci_json *conf
 typedef enum mlci_hf_part {
     MLCI_HF_WHOLE, MLCI_HF_QKV,       /* rows of q, then k, then v               */
     MLCI_HF_QKV_HEADS,                /* q, k, v of each head in turn            */
+    MLCI_HF_EXPERT,                   /* one of a layer's experts                */
+    MLCI_HF_GATE_UP_EXPERTS,          /* [experts, gate's rows, up's, columns]   */
     MLCI_HF_GATE_UP, MLCI_HF_SKIP, MLCI_HF_UNKNOWN
 } mlci_hf_part;
 
@@ -43,6 +45,7 @@ typedef struct mlci_hf_name {
     mlci_hf_part part;
     char         name[96];            /* without ".weight"; WHOLE                */
     int64_t      layer;               /* -1: of no layer                         */
+    int64_t      expert;
     char         rest[32];            /* ".weight", ".bias"                      */
     bool         norm;                /* a norm's gain                           */
 } mlci_hf_name;
@@ -55,7 +58,9 @@ enum { MLCI_HF_NAME = 200 };
 bool mlci_hf_file_name(const mlci_json *v, char name[MLCI_HF_NAME]);
 
 /* What the directory is made of, by its keys, which it indexes. */
-typedef struct mlci_hf_shape { uint32_t n_heads, n_kv_heads, head_dim, width, ffn; } mlci_hf_shape;
+typedef struct mlci_hf_shape {
+    uint32_t n_heads, n_kv_heads, head_dim, width, ffn, n_experts, expert_ffn;
+} mlci_hf_shape;
 mlc_status mlci_hf_shape_of(mlci_files *f, mlci_hf_shape *shape, mlc_error *err);
 /* Does this architecture have a norm of its own behind the attention? */
 bool mlci_hf_post_norms(const char *arch);

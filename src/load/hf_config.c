@@ -47,6 +47,12 @@ static const struct { const char *from, *to; hc_kind kind; } hc_keys[] = {
     { "residual_multiplier", ".residual_scale", HC_FLOAT },
     { "logits_scaling", ".logit_scale", HC_FLOAT },
     { "no_rope_layer_interval", ".no_rope_layer_interval", HC_UINT },
+    { "num_local_experts", ".expert_count", HC_UINT },
+    { "num_experts", ".expert_count", HC_UINT },
+    { "num_experts_per_tok", ".expert_used_count", HC_UINT },
+    { "moe_intermediate_size", ".expert_feed_forward_length", HC_UINT },
+    { "shared_expert_intermediate_size", ".expert_shared_feed_forward_length", HC_UINT },
+    { "norm_topk_prob", ".expert_weights_norm", HC_BOOL },
     { "use_parallel_residual", ".use_parallel_residual", HC_BOOL },
 };
 

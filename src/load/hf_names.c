@@ -43,11 +43,30 @@ static const hn_rule hn_of_layer[] = {
     { "mlp.c_proj", "ffn_down", MLCI_HF_WHOLE },
     { "mlp.dense_4h_to_h", "ffn_down", MLCI_HF_WHOLE },
     { "mlp.gate_up_proj", "", MLCI_HF_GATE_UP },
+    { "block_sparse_moe.gate", "ffn_gate_inp", MLCI_HF_WHOLE },
+    { "mlp.gate", "ffn_gate_inp", MLCI_HF_WHOLE },
+    { "moe.gate", "ffn_gate_inp", MLCI_HF_WHOLE },
+    { "mlp.shared_expert_gate", "ffn_gate_inp_shexp", MLCI_HF_WHOLE },
+    { "mlp.shared_expert.gate_proj", "ffn_gate_shexp", MLCI_HF_WHOLE },
+    { "mlp.shared_expert.up_proj", "ffn_up_shexp", MLCI_HF_WHOLE },
+    { "mlp.shared_expert.down_proj", "ffn_down_shexp", MLCI_HF_WHOLE },
+    { "mlp.experts.gate_up_proj", "", MLCI_HF_GATE_UP_EXPERTS },
+    { "moe.e1_e3", "", MLCI_HF_GATE_UP_EXPERTS },
+    { "mlp.experts.down_proj", "ffn_down_exps", MLCI_HF_WHOLE },
+    { "moe.e2", "ffn_down_exps", MLCI_HF_WHOLE },
     /* buffers that old files have */
     { "self_attn.rotary_emb.inv_freq", "", MLCI_HF_SKIP }, { "attn", "", MLCI_HF_SKIP },
     { "attn.masked_bias", "", MLCI_HF_SKIP }, { "attention", "", MLCI_HF_SKIP },
     { "attention.masked_bias", "", MLCI_HF_SKIP },
     { "attention.rotary_emb.inv_freq", "", MLCI_HF_SKIP },
+};
+
+/* Behind an expert's number. */
+static const char *const hn_experts[] = { "block_sparse_moe.experts.", "mlp.experts." };
+static const hn_rule hn_of_expert[] = {
+    { "w1", "ffn_gate_exps", MLCI_HF_EXPERT }, { "gate_proj", "ffn_gate_exps", MLCI_HF_EXPERT },
+    { "w2", "ffn_down_exps", MLCI_HF_EXPERT }, { "down_proj", "ffn_down_exps", MLCI_HF_EXPERT },
+    { "w3", "ffn_up_exps", MLCI_HF_EXPERT }, { "up_proj", "ffn_up_exps", MLCI_HF_EXPERT },
 };
 
 /* Of no layer. */
@@ -109,12 +128,13 @@ static const hn_rule *hn_find(const hn_rule *rules, size_t n, mlci_text name)
     return NULL;
 }
 
-static bool hn_in_layer(mlci_text *name, int64_t *layer)
+/* One of the beginnings, then a number. */
+static bool hn_numbered(const char *const *begins, size_t n, mlci_text *name, int64_t *number)
 {
-    for (size_t i = 0; i < sizeof hn_layers / sizeof *hn_layers; i++) {
+    for (size_t i = 0; i < n; i++) {
         mlci_text t = *name;
 
-        if (hn_begins(&t, hn_layers[i]) && hn_number(&t, layer)) {
+        if (hn_begins(&t, begins[i]) && hn_number(&t, number)) {
             *name = t;
             return true;
         }
@@ -127,7 +147,7 @@ void mlci_hf_name_of(mlci_text name, bool post_norms, mlci_hf_name *out)
     const char *const ends[] = { ".weight", ".bias", "" };
     const hn_rule *rule = NULL;
     mlci_text t = name;
-    bool in_layer;
+    bool in_layer, expert;
 
     memset(out, 0, sizeof *out);
     out->part = MLCI_HF_UNKNOWN;
@@ -137,14 +157,17 @@ void mlci_hf_name_of(mlci_text name, bool post_norms, mlci_hf_name *out)
             out->part = MLCI_HF_SKIP;
             return;
         }
-    in_layer = hn_in_layer(&t, &out->layer);
+    in_layer = hn_numbered(hn_layers, sizeof hn_layers / sizeof *hn_layers, &t, &out->layer);
+    expert = in_layer && hn_numbered(hn_experts, sizeof hn_experts / sizeof *hn_experts, &t,
+                                     &out->expert);
     for (int i = 0; i < 3 && rule == NULL; i++) {
         const size_t n = strlen(ends[i]);
         const mlci_text stem = { t.p, t.n >= n ? t.n - n : 0 };
 
         if (t.n < n || memcmp(t.p + t.n - n, ends[i], n) != 0)
             continue;
-        rule = in_layer ? hn_find(hn_of_layer, sizeof hn_of_layer / sizeof *hn_of_layer, stem)
+        rule = expert ? hn_find(hn_of_expert, sizeof hn_of_expert / sizeof *hn_of_expert, stem)
+             : in_layer ? hn_find(hn_of_layer, sizeof hn_of_layer / sizeof *hn_of_layer, stem)
                         : hn_find(hn_others, sizeof hn_others / sizeof *hn_others, stem);
         snprintf(out->rest, sizeof out->rest, "%s", ends[i]);
     }
@@ -174,7 +197,10 @@ static mlc_status hn_put_part(mlci_files *f, const mlci_hf_name *name, const cha
         return mlci_fail(err, MLC_EFORMAT, 0, "tensor %.*s: %llu rows, not %llu",
                          (int)mlci_min(all->name.n, 100), all->name.p,
                          (unsigned long long)all->dims[0], (unsigned long long)(begin + n));
-    length = name->layer < 0 ? snprintf(text, sizeof text, "%s%s", to, name->rest)
+    length = name->part == MLCI_HF_EXPERT
+           ? snprintf(text, sizeof text, "blk.%lld.%s.%lld%s", (long long)name->layer, to,
+                      (long long)name->expert, name->rest)
+           : name->layer < 0 ? snprintf(text, sizeof text, "%s%s", to, name->rest)
            : snprintf(text, sizeof text, "blk.%lld.%s%s", (long long)name->layer, to, name->rest);
     t.name.p = mlci_arena_copy(&f->directory.arena, text, (size_t)length);
     t.name.n = (size_t)length;
@@ -205,12 +231,21 @@ mlc_status mlci_hf_put(mlci_files *f, const mlci_hf_name *n, const mlci_tensor *
     mlc_status st = MLC_OK;
 
     switch (n->part) {
-    case MLCI_HF_WHOLE:
+    case MLCI_HF_WHOLE: case MLCI_HF_EXPERT:
         return hn_put_part(f, n, n->name, t, 0, t->dims[0], 0, 0, err);
     case MLCI_HF_GATE_UP:
         st = hn_put_part(f, n, "ffn_gate", t, 0, t->dims[0] / 2, 0, 0, err);
         return st != MLC_OK ? st
              : hn_put_part(f, n, "ffn_up", t, t->dims[0] / 2, t->dims[0] / 2, 0, 0, err);
+    case MLCI_HF_GATE_UP_EXPERTS:
+        if (t->dims[0] != 2 * (uint64_t)shape->n_experts * shape->expert_ffn)
+            return mlci_fail(err, MLC_EFORMAT, 0, "tensor %.*s: not gate and up of %u experts",
+                             (int)mlci_min(t->name.n, 100), t->name.p, shape->n_experts);
+        for (uint64_t i = 0; i < 2 && st == MLC_OK; i++)
+            st = hn_put_part(f, n, i == 0 ? "ffn_gate_exps" : "ffn_up_exps", t,
+                             i * shape->expert_ffn, t->dims[0] / 2, shape->expert_ffn,
+                             2 * shape->expert_ffn, err);
+        return st;
     case MLCI_HF_QKV:
         for (int i = 0; i < 3 && st == MLC_OK; begin += rows[i++])
             st = hn_put_part(f, n, to[i], t, begin, rows[i], 0, 0, err);

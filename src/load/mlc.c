@@ -181,14 +181,29 @@ static const md_record *md_scales(const md_reader *r, size_t i)
 static uint64_t md_columns(const md_reader *r, const mlci_hf_name *n)
 {
     return strcmp(n->name, "ffn_down") == 0 ? r->shape.ffn
+         : strcmp(n->name, "ffn_down_exps") == 0 ? r->shape.expert_ffn
          : strcmp(n->name, "attn_output") == 0 ? (uint64_t)r->shape.n_heads * r->shape.head_dim
                                                : r->shape.width;
+}
+
+/* Experts' matrices, one below the other. */
+static md_record md_flat(const md_record *w)
+{
+    md_record r = *w;
+
+    if (r.rank == 3) {
+        r.rank = 2;
+        r.dims[0] *= r.dims[1];
+        r.dims[1] = r.dims[2];
+    }
+    return r;
 }
 
 static mlc_status md_quantized(md_reader *r, size_t i, const mlci_hf_name *name, mlci_tensor *t,
                                mlc_error *err)
 {
-    const md_record *w = &r->records[i], *s = md_scales(r, i);
+    const md_record *s = md_scales(r, i), flat = md_flat(&r->records[i]), *w = &flat;
+    md_record scales;
     const bool columns = r->columns && strcmp(name->name, "token_embd") != 0;
     const uint64_t k = md_columns(r, name), group = r->bits == 3 ? 40 : 32;
     const uint64_t groups = (k + group - 1) / group;
@@ -198,6 +213,10 @@ static mlc_status md_quantized(md_reader *r, size_t i, const mlci_hf_name *name,
         return md_bad(w, "its q_scale is missing", err);
     if (r->bits == 0)
         return md_bad(w, "quantized, but \"quantization\" does not say how", err);
+    scales = md_flat(s);
+    s = &scales;
+    if (columns && r->records[i].rank == 3)
+        return md_bad(w, "experts in columns are unsupported", err);
     if (w->type != MD_U32 || (s->type != MD_F16 && s->type != MD_BF16) || w->rank != 2
         || s->rank != 2 || w->dims[rows] != s->dims[rows] || w->dims[1 - rows] != 4 * groups
         || s->dims[1 - rows] != groups)
@@ -209,6 +228,7 @@ static mlc_status md_quantized(md_reader *r, size_t i, const mlci_hf_name *name,
     t->format = r->bits == 3 ? MLCI_F32 : MLCI_Q4_0;
     t->n_bytes = t->dims[0] * (k / mlci_format_table[t->format].block_items)
                * mlci_format_table[t->format].block_bytes;
+    t->rank = 2;
     t->stored = columns ? MLCI_STORED_MLC_COLUMNS : MLCI_STORED_MLC;
     t->scales = s->offset;
     t->scales_file = s->file;
@@ -239,13 +259,14 @@ static mlc_status md_tensor(md_reader *r, size_t i, mlc_error *err)
         return MLC_OK;                      /* the graph misses what it needs by name */
     if (quantized)
         st = md_quantized(r, i, &name, &t, err);
-    else if (w->type > MD_F32 || w->rank < 1 || w->rank > 2)
+    else if (w->type > MD_F32 || w->rank < 1 || w->rank > 3)
         return mlci_fail(err, MLC_EUNSUPPORTED, 0, "tensor %.*s: dtype %.*s is unsupported",
                          (int)mlci_min(w->name.n, 100), w->name.p,
                          (int)mlci_min(w->type_name.n, 40), w->type_name.p);
     else {
         t.format = w->type == MD_F16 ? MLCI_F16 : w->type == MD_BF16 ? MLCI_BF16 : MLCI_F32;
-        memcpy(t.dims, w->dims, sizeof t.dims);
+        t.rank = w->rank == 3 ? 2 : w->rank;
+        memcpy(t.dims, md_flat(w).dims, sizeof t.dims);
     }
     return st == MLC_OK ? mlci_hf_put(r->f, &name, &t, &r->shape, err) : st;
 }

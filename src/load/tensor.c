@@ -17,7 +17,7 @@ size_t mlci_tensor_row_bytes(const mlci_tensor *t)
 
 bool mlci_tensor_mapped(const mlci_source *files, const mlci_tensor *t)
 {
-    return files[t->file].data != NULL && t->stored == MLCI_STORED_BLOCKS && t->run == 0;
+    return t->n_parts == 0 && files[t->file].data != NULL && t->stored == MLCI_STORED_BLOCKS && t->run == 0;
 }
 
 /* Rows in runs, one run after the other. */
@@ -67,10 +67,9 @@ static mlc_status te_columns(const mlci_source *file, const mlci_tensor *t, uint
 typedef struct te_items { const uint8_t *p; uint8_t *room; size_t n_bytes; } te_items;
 
 static mlc_status te_gather(const mlci_source *file, const mlci_tensor *t, uint64_t offset,
-                            uint64_t begin, size_t n, size_t width, size_t size, te_items *x,
+                            uint64_t first, size_t n, size_t width, size_t size, te_items *x,
                             mlc_error *err)
 {
-    const uint64_t first = t->first_row + begin;
     uint8_t some[TE_SOME * 4];
     mlc_status st = MLC_OK;
 
@@ -131,17 +130,18 @@ static void te_q3(const uint8_t in[16], uint16_t scale, size_t k, uint8_t *out)
     }
 }
 
-static mlc_status te_mlc(const mlci_source *files, const mlci_tensor *t, uint64_t begin, size_t n,
+/* Rows [first, first + n) of the whole. */
+static mlc_status te_mlc(const mlci_source *files, const mlci_tensor *t, uint64_t first, size_t n,
                          uint8_t *out, mlc_error *err)
 {
     const size_t columns = (size_t)t->dims[1], group = t->bits == 3 ? 40 : 32;
     const size_t groups = (columns + group - 1) / group, row = mlci_tensor_row_bytes(t);
     te_items w = { NULL, NULL, 0 }, s = { NULL, NULL, 0 };
     bool good = true;
-    mlc_status st = te_gather(&files[t->file], t, t->offset, begin, n, 4 * groups, 4, &w, err);
+    mlc_status st = te_gather(&files[t->file], t, t->offset, first, n, 4 * groups, 4, &w, err);
 
     if (st == MLC_OK)
-        st = te_gather(&files[t->scales_file], t, t->scales, begin, n, groups, 2, &s, err);
+        st = te_gather(&files[t->scales_file], t, t->scales, first, n, groups, 2, &s, err);
     for (size_t i = 0; i < n && st == MLC_OK; i++)
         for (size_t g = 0; g < groups; g++) {
             const uint8_t *in = w.p + (i * groups + g) * 16;
@@ -160,6 +160,44 @@ static mlc_status te_mlc(const mlci_source *files, const mlci_tensor *t, uint64_
                      (int)mlci_min(t->name.n, 100), t->name.p);
 }
 
+static mlc_status te_mlc_runs(const mlci_source *files, const mlci_tensor *t, uint64_t begin,
+                              size_t n, uint8_t *out, mlc_error *err)
+{
+    const size_t row = mlci_tensor_row_bytes(t);
+    mlc_status st = MLC_OK;
+
+    if (t->run == 0)
+        return te_mlc(files, t, t->first_row + begin, n, out, err);
+    for (size_t done = 0, k; done < n && st == MLC_OK; done += k) {
+        const uint64_t r = begin + done;
+
+        k = (size_t)mlci_min(n - done, t->run - r % t->run);
+        st = te_mlc(files, t, t->first_row + r / t->run * t->stride + r % t->run, k,
+                    out + done * row, err);
+    }
+    return st;
+}
+
+static mlc_status te_parts(const mlci_source *files, const mlci_tensor *t, uint64_t begin,
+                           size_t n, uint8_t *out, mlc_error *err)
+{
+    const uint64_t each = t->parts[0]->dims[0];
+    const size_t row = mlci_tensor_row_bytes(t);
+    mlc_status st = MLC_OK;
+
+    for (size_t done = 0, k; done < n && st == MLC_OK; done += k) {
+        const uint64_t r = begin + done;
+        const uint8_t *rows;
+
+        k = (size_t)mlci_min(n - done, each - r % each);
+        st = mlci_tensor_rows(files, t->parts[r / each], r % each, k, out + done * row, &rows,
+                              err);
+        if (st == MLC_OK && rows != out + done * row)
+            memcpy(out + done * row, rows, k * row);
+    }
+    return st;
+}
+
 mlc_status mlci_tensor_rows(const mlci_source *files, const mlci_tensor *t, uint64_t begin,
                             size_t n, uint8_t *buffer, const uint8_t **out, mlc_error *err)
 {
@@ -168,10 +206,12 @@ mlc_status mlci_tensor_rows(const mlci_source *files, const mlci_tensor *t, uint
         *out = files[t->file].data + t->offset + begin * mlci_tensor_row_bytes(t);
         return MLC_OK;
     }
+    if (t->n_parts > 0)
+        return te_parts(files, t, begin, n, buffer, err);
     switch (t->stored) {
     case MLCI_STORED_COLUMNS: return te_columns(&files[t->file], t, begin, n, buffer, err);
     case MLCI_STORED_MLC: case MLCI_STORED_MLC_COLUMNS:
-        return te_mlc(files, t, begin, n, buffer, err);
+        return te_mlc_runs(files, t, begin, n, buffer, err);
     default: return te_runs(&files[t->file], t, begin, n, buffer, err);
     }
 }
@@ -179,7 +219,14 @@ mlc_status mlci_tensor_rows(const mlci_source *files, const mlci_tensor *t, uint
 void mlci_tensor_release(const mlci_source *files, const mlci_tensor *t, uint64_t begin, size_t n)
 {
     const size_t row = mlci_tensor_row_bytes(t);
+    const uint64_t each = t->n_parts > 0 ? t->parts[0]->dims[0] : 0;
 
-    if (t->stored == MLCI_STORED_BLOCKS && t->run == 0)
+    for (size_t done = 0, k; done < n && each > 0; done += k) {
+        const uint64_t r = begin + done;
+
+        k = (size_t)mlci_min(n - done, each - r % each);
+        mlci_tensor_release(files, t->parts[r / each], r % each, k);
+    }
+    if (t->n_parts == 0 && t->stored == MLCI_STORED_BLOCKS && t->run == 0)
         mlci_source_release(&files[t->file], t->offset + begin * row, (uint64_t)n * row);
 }

@@ -65,7 +65,8 @@ typedef struct cpu_thread {
     void  *matmul, *attention;         /* scratch of the kernels               */
     float *tile;                       /* products of one unit                 */
     float *heads;                      /* keys or values of one unit           */
-    float *row;                        /* a normed row                         */
+    float *row;                        /* a normed row, scores of experts      */
+    uint32_t *pairs;                   /* of rows and experts, in order        */
     mlci_acts acts;                    /* own prepared rows, for one or two    */
 } cpu_thread;
 
@@ -109,6 +110,13 @@ void cpu_run_decode(const cpu_job *j);
 void cpu_run_append(const cpu_job *j);
 void cpu_run_reduce(const cpu_job *j);
 void cpu_run_gather(const cpu_job *j);
+void cpu_run_top_k(const cpu_job *j);
+void cpu_run_chosen(const cpu_job *j);
+void cpu_run_experts(const cpu_job *j);
+
+/* x as prepared row t of a product, in these forms. */
+void cpu_prepare(const cpu_job *j, const mlci_acts *a, uint32_t t, uint32_t forms,
+                 const float *x);
 
 /* A key or value row of all heads from head on, to the page of row t's position. */
 void cpu_append(const cpu_job *j, uint32_t t, uint32_t head, uint32_t n_heads,
@@ -154,11 +162,13 @@ static inline uint32_t cpu_rows_of(const cpu_job *j, uint32_t node)
 {
     const mlci_module *m = j->p->weights->module;
     const mlci_dim rows = m->nodes[node].type.dims[0];
+    const int64_t values[MLCI_MODEL_VALUES] = { 0, j->step->n_rows, j->step->n_logits };
     int64_t n = 0;
 
-    if (mlci_dim_known(&m->dims, rows, &n))
-        return (uint32_t)n;
-    return rows == m->r ? j->step->n_logits : j->step->n_rows;
+    if (rows == m->n || rows == m->r)
+        return rows == m->r ? j->step->n_logits : j->step->n_rows;
+    (void)mlci_dim_at(&m->dims, rows, values, MLCI_MODEL_VALUES, &n);
+    return (uint32_t)n;
 }
 
 /* Values of one row of the node. */

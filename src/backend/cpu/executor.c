@@ -103,18 +103,20 @@ static void pg_cut_acts(pg_cutter *c, mlci_acts *a, size_t rows, size_t columns,
 /* What the plan's calls need at most. */
 typedef struct pg_needs {
     size_t columns, tile, head_dim, row, heads, room;
+    size_t of_row, experts;      /* most experts of a row; of all               */
     bool   floats;
 } pg_needs;
 
 static pg_needs pg_measure(const mlci_weights *w)
 {
     const mlci_matmul_kernels *k = w->kernels->matmul;
-    pg_needs n = { .columns = 64, .tile = 64, .head_dim = 16, .row = 64, .heads = 1 };
+    pg_needs n = { .columns = 64, .tile = 64, .head_dim = 16, .row = 64, .heads = 1,
+                   .of_row = 1 };
 
     for (size_t i = 0; i < w->plan->n_calls; i++) {
         const mlci_call *c = &w->plan->calls[i];
 
-        if (c->kind == MLCI_CALL_MATMUL) {
+        if (c->kind == MLCI_CALL_MATMUL || c->kind == MLCI_CALL_EXPERTS) {
             n.columns = mlci_max(n.columns, c->columns);
             for (uint32_t e = 0; e < c->n_epilogues; e++)
                 n.tile = mlci_max(n.tile, cpu_unit_panels(&c->epilogues[e])
@@ -125,6 +127,12 @@ static pg_needs pg_measure(const mlci_weights *w)
                        == MLCI_FORM_FLOAT;
         }
         n.row = mlci_max(n.row, c->columns);
+        if (c->kind == MLCI_CALL_EXPERTS) {
+            n.of_row = mlci_max(n.of_row, cpu_row_elements(w->module, c->y));
+            n.experts = mlci_max(n.experts, w->module->nodes[c->segments[0].weight].units);
+        } else if (c->kind == MLCI_CALL_TOP_K) {
+            n.row = mlci_max(n.row, 3 * cpu_row_elements(w->module, c->x));
+        }
         if (c->kind == MLCI_CALL_REDUCE || c->kind == MLCI_CALL_GATHER)
             n.room = mlci_max(n.room, cpu_row_elements(w->module, c->out));
     }
@@ -154,7 +162,7 @@ static void pg_lay_out(mlci_executor *p, pg_cutter *c, const size_t *offsets,
             if (w->plan->slot_of[i] != 0)
                 p->values[i] = (float *)(void *)(values + offsets[w->plan->slot_of[i] - 1]);
     p->result = p->values[w->module->result];
-    pg_cut_acts(c, &p->acts, p->bounds.rows, need.columns, need.floats);
+    pg_cut_acts(c, &p->acts, mlci_mul(p->bounds.rows, need.of_row), need.columns, need.floats);
     if (w->comm != NULL)
         p->room = pg_cut(c, mlci_mul(p->bounds.rows * w->comm->n_ranks, need.room) * sizeof(float));
     p->max_chunks = (uint32_t)(p->bounds.kv_tokens / MLCI_ATT_CHUNK + 2);
@@ -171,6 +179,9 @@ static void pg_lay_out(mlci_executor *p, pg_cutter *c, const size_t *offsets,
         th->tile = pg_cut(c, mlci_mul(p->bounds.rows, need.tile) * sizeof(float));
         th->heads = pg_cut(c, mlci_mul(p->bounds.rows, need.tile) * sizeof(float));
         th->row = pg_cut(c, mlci_round_up(need.row, 64) * sizeof(float));
+        th->pairs = need.experts == 0 ? NULL
+                  : pg_cut(c, mlci_add(mlci_mul(p->bounds.rows, need.of_row), need.experts + 1)
+                              * sizeof *th->pairs);
         pg_cut_acts(c, &th->acts, alone, need.columns, need.floats);
     }
 }
@@ -255,6 +266,8 @@ static void pg_thread(void *arg, mlci_team *team, uint32_t thread)
         [MLCI_CALL_EMBED] = cpu_run_embed, [MLCI_CALL_DECODE] = cpu_run_decode,
         [MLCI_CALL_APPEND] = cpu_run_append, [MLCI_CALL_ATTENTION] = cpu_run_attention,
         [MLCI_CALL_REDUCE] = cpu_run_reduce, [MLCI_CALL_GATHER] = cpu_run_gather,
+        [MLCI_CALL_TOP_K] = cpu_run_top_k, [MLCI_CALL_CHOSEN] = cpu_run_chosen,
+        [MLCI_CALL_EXPERTS] = cpu_run_experts,
     };
     mlci_executor *p = arg;
     const mlci_plan *plan = p->weights->plan;

@@ -27,6 +27,27 @@ static uint32_t rm_forms(const cpu_job *j, uint32_t n)
     return forms;
 }
 
+void cpu_prepare(const cpu_job *j, const mlci_acts *a, uint32_t t, uint32_t forms,
+                 const float *x)
+{
+    const size_t k = j->call->columns;
+    float *row = (float *)(uintptr_t)a->x + t * a->stride;
+    mlci_quant_row q = { NULL, NULL, NULL, (int32_t *)(uintptr_t)a->sums
+                         + t * (a->stride / MLCI_SUM_GROUP),
+                         (float *)(uintptr_t)a->scale + t };
+
+    if ((forms & MLCI_FORM_FLOAT) && x != row)
+        memcpy(row, x, k * sizeof *row);
+    if (forms & MLCI_FORM_PLANES) {
+        q.high = (int8_t *)(uintptr_t)a->high + t * a->stride;
+        q.low = (int8_t *)(uintptr_t)a->low + t * a->stride;
+    }
+    if (forms & MLCI_FORM_QUADS)
+        q.quads = (int16_t *)(uintptr_t)a->quads + t * a->stride;
+    if (forms & (MLCI_FORM_PLANES | MLCI_FORM_QUADS))
+        j->p->weights->kernels->rows->quantize(x, k, &q);
+}
+
 static void rm_prepare(const cpu_job *j, const mlci_acts *a, uint32_t t, uint32_t forms)
 {
     const mlci_call *c = j->call;
@@ -34,10 +55,6 @@ static void rm_prepare(const cpu_job *j, const mlci_acts *a, uint32_t t, uint32_
     const size_t k = c->columns;
     float *row = (forms & MLCI_FORM_FLOAT) ? (float *)(uintptr_t)a->x + t * a->stride
                                            : j->p->threads[j->thread].row;
-    const float *x = row;
-    mlci_quant_row q = { NULL, NULL, NULL, (int32_t *)(uintptr_t)a->sums
-                         + t * (a->stride / MLCI_SUM_GROUP),
-                         (float *)(uintptr_t)a->scale + t };
 
     if (before->fn != NULL) {
         mlci_gen_args args = before->args;
@@ -48,19 +65,8 @@ static void rm_prepare(const cpu_job *j, const mlci_acts *a, uint32_t t, uint32_
         args.end[0] = (int64_t)t + 1;
         args.end[1] = (int64_t)k;
         before->fn(&args);
-    } else if (forms & MLCI_FORM_FLOAT) {
-        memcpy(row, cpu_value(j, c->x) + t * k, k * sizeof *row);
-    } else {
-        x = cpu_value(j, c->x) + t * k;
     }
-    if (forms & MLCI_FORM_PLANES) {
-        q.high = (int8_t *)(uintptr_t)a->high + t * a->stride;
-        q.low = (int8_t *)(uintptr_t)a->low + t * a->stride;
-    }
-    if (forms & MLCI_FORM_QUADS)
-        q.quads = (int16_t *)(uintptr_t)a->quads + t * a->stride;
-    if (forms & (MLCI_FORM_PLANES | MLCI_FORM_QUADS))
-        j->p->weights->kernels->rows->quantize(x, k, &q);
+    cpu_prepare(j, a, t, forms, before->fn != NULL ? row : cpu_value(j, c->x) + t * k);
 }
 
 static const mlci_acts *rm_before(const cpu_job *j, uint32_t n)

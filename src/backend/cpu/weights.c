@@ -93,32 +93,57 @@ static uint64_t we_read_bytes(const mlci_node *n)
                                                       : (uint64_t)p.rows * p.row_bytes;
 }
 
-static mlc_status we_matrix(we_reader *r, const mlci_node *node, cpu_weight *w,
-                            uint8_t *out, mlc_error *err)
+/* Rows with those that fill up the last panel of each expert but the last. */
+static uint32_t we_panel_rows(const mlci_node *n, uint32_t rows)
+{
+    const uint32_t each = n->units > 0 ? rows / n->units : 0;
+
+    return each % MLCI_PANEL_ROWS == 0 ? rows
+         : (uint32_t)mlci_round_up(each, MLCI_PANEL_ROWS) * n->units;
+}
+
+/* Rows [part.begin, + part.rows) of the tensor as all panels of `packed`. */
+static mlc_status we_panels(we_reader *r, const mlci_tensor *t, const we_part *part,
+                            const mlci_packed *packed, uint8_t *out, mlc_error *err)
 {
     const mlci_source *files = r->load->files;
-    const mlci_tensor *t = node->tensor;
-    const we_part part = we_part_of(node);
-    size_t panel_rows = part.row_bytes * MLCI_PANEL_ROWS;
+    size_t panel_rows = part->row_bytes * MLCI_PANEL_ROWS;
     uint32_t step = (uint32_t)mlci_max(1, WE_PIECE / panel_rows);
     mlc_status st = MLC_OK;
 
-    w->packed.data = out;
-    for (uint32_t p = 0; p < w->packed.n_panels && st == MLC_OK; p += step) {
-        uint32_t end = (uint32_t)mlci_min(p + step, w->packed.n_panels);
-        uint64_t from = part.begin + (uint64_t)p * MLCI_PANEL_ROWS;
-        size_t rows = mlci_min((end - p) * MLCI_PANEL_ROWS, part.rows - p * MLCI_PANEL_ROWS);
-        we_piece piece = { &w->packed, t->format, NULL, part.row_bytes, p, end,
-                           out + p * w->packed.panel_bytes };
+    for (uint32_t p = 0; p < packed->n_panels && st == MLC_OK; p += step) {
+        uint32_t end = (uint32_t)mlci_min(p + step, packed->n_panels);
+        uint64_t from = part->begin + (uint64_t)p * MLCI_PANEL_ROWS;
+        size_t rows = mlci_min((end - p) * MLCI_PANEL_ROWS, part->rows - p * MLCI_PANEL_ROWS);
+        we_piece piece = { packed, t->format, NULL, part->row_bytes, p, end,
+                           out + p * packed->panel_bytes };
 
         st = mlci_tensor_rows(files, t, from, rows, r->buffer, &piece.blocks, err);
         if (st == MLC_OK) {
-            piece.blocks += part.skip;
+            piece.blocks += part->skip;
             mlci_pool_run(r->load->ctx->pool, we_pack, &piece);
             mlci_tensor_release(files, t, from, rows);
-            st = we_progress(r, rows * part.row_bytes, err);
+            st = we_progress(r, rows * part->row_bytes, err);
         }
     }
+    return st;
+}
+
+/* Every expert's rows begin with a panel. */
+static mlc_status we_matrix(we_reader *r, const mlci_node *node, cpu_weight *w,
+                            uint8_t *out, mlc_error *err)
+{
+    we_part part = we_part_of(node);
+    const uint32_t n = part.rows == w->packed.rows ? 1 : node->units;
+    mlci_packed one = w->packed;
+    mlc_status st = MLC_OK;
+
+    w->packed.data = out;
+    part.rows /= n;
+    one.rows = part.rows;
+    one.n_panels /= n;
+    for (uint32_t i = 0; i < n && st == MLC_OK; i++, part.begin += part.rows)
+        st = we_panels(r, node->tensor, &part, &one, out + i * mlci_packed_bytes(&one), err);
     return st;
 }
 
@@ -161,7 +186,7 @@ static void we_find_products(const mlci_weights *w, uint8_t *multiplied)
     for (size_t i = 0; i < w->plan->n_calls; i++) {
         const mlci_call *c = &w->plan->calls[i];
 
-        if (c->kind == MLCI_CALL_MATMUL)
+        if (c->kind == MLCI_CALL_MATMUL || c->kind == MLCI_CALL_EXPERTS)
             for (uint32_t s = 0; s < c->n_segments; s++)
                 multiplied[c->segments[s].weight] = 1;
         else if (c->kind == MLCI_CALL_DECODE)
@@ -185,7 +210,8 @@ static size_t we_size(const mlci_load *load, const mlci_node *n, cpu_weight *w,
     if (n->op == MLCI_OP_VECTOR)
         return mlci_round_up(part.rows * sizeof(float), 64);
     if (multiplied) {
-        mlci_packed_shape(&w->packed, n->tensor->format, part.rows, part.columns);
+        mlci_packed_shape(&w->packed, n->tensor->format, we_panel_rows(n, part.rows),
+                          part.columns);
         return mlci_round_up(mlci_packed_bytes(&w->packed), 64);
     }
     return mlci_tensor_mapped(load->files, n->tensor)
@@ -342,6 +368,10 @@ static uint64_t we_decode_bytes(const mlci_weights *w)
         if (c->kind == MLCI_CALL_MATMUL)
             for (uint32_t s = 0; s < c->n_segments; s++)
                 sum += mlci_packed_bytes(&w->nodes[c->segments[s].weight].packed);
+        else if (c->kind == MLCI_CALL_EXPERTS)
+            sum += mlci_packed_bytes(&w->nodes[c->segments[0].weight].packed)
+                 / w->module->nodes[c->segments[0].weight].units
+                 * cpu_row_elements(w->module, c->y);
         else
             sum += mlci_call_weight_bytes(w->module, c);
     }

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * mixture.c - a feed-forward part of many experts, of which each row goes to a few
+ * (Jiang et al. 2024, arXiv:2401.04088).
+ */
+#include "models.h"
+
+#include <stdio.h>
+
+enum { MX_MAX_EXPERTS = 4096 };
+
+mlc_status mlci_mixture_read(mlci_module *m, mlci_decoder *d)
+{
+    const mlci_config *c = m->config;
+    mlci_mixture *x = &d->mixture;
+    mlc_error *err = m->tir.err;
+    mlc_status st = mlci_config_u32_or(c, ".expert_count", 0, MX_MAX_EXPERTS, 0, &x->n, err);
+
+    if (st != MLC_OK || x->n == 0)
+        return st;
+    st = mlci_config_u32(c, ".expert_used_count", 1, x->n, &x->route.k, err);
+    if (st == MLC_OK)
+        st = mlci_config_u32_or(c, ".expert_feed_forward_length", 1, 1 << 20, d->ffn, &x->ffn, err);
+    if (st == MLC_OK)
+        st = mlci_config_u32_or(c, ".expert_shared_feed_forward_length", 0, 1 << 20, 0,
+                                &x->shared_ffn, err);
+    if (st == MLC_OK)
+        st = mlci_config_bool_or(c, ".expert_weights_norm", x->route.normalize,
+                                 &x->route.normalize, err);
+    if (st == MLC_OK)
+        st = mlci_config_float_or(c, ".expert_weights_scale", 1, &x->route.scale, err);
+    if (st == MLC_OK && !(x->route.scale > 0))
+        x->route.scale = 1;
+    return st;
+}
+
+bool mlci_mixture_layer(const mlci_module *m, const mlci_decoder *d, uint32_t layer)
+{
+    return d->mixture.n > 0 && mlci_has_tensor(m, "blk.%u.ffn_gate_inp.weight", layer);
+}
+
+/* The part that every row goes through, times its own gate where it has one. */
+static uint32_t mx_shared(mlci_module *m, const mlci_decoder *d, uint32_t x, uint32_t layer)
+{
+    const uint32_t n = d->mixture.shared_ffn;
+    uint32_t gate = mlci_linear(m, x, "blk.%u.ffn_gate_shexp", layer, n, d->width);
+    uint32_t up = mlci_linear(m, x, "blk.%u.ffn_up_shexp", layer, n, d->width), y, part;
+
+    y = mlci_mul_op(m, mlci_unary(m, d->style.activation, gate, 0), up);
+    y = mlci_linear(m, y, "blk.%u.ffn_down_shexp", layer, d->width, n);
+    if (!mlci_has_tensor(m, "blk.%u.ffn_gate_inp_shexp.weight", layer))
+        return y;
+    part = mlci_linear(m, x, "blk.%u.ffn_gate_inp_shexp", layer, 1, d->width);
+    return mlci_combine(m, y, mlci_unary(m, MLCI_OP_SIGMOID, part, 0));
+}
+
+uint32_t mlci_mixture_ffn(mlci_module *m, const mlci_decoder *d, uint32_t x, uint32_t layer)
+{
+    const mlci_mixture *mx = &d->mixture;
+    uint32_t scores, ids, weights, gate, up, y;
+
+    scores = mlci_unary(m, MLCI_OP_SOFTMAX,
+                        mlci_linear(m, x, "blk.%u.ffn_gate_inp", layer, mx->n, d->width), 0);
+    ids = mlci_top_k(m, scores, &mx->route);
+    weights = mlci_chosen(m, scores, ids, &mx->route);
+    gate = mlci_experts(m, x, ids, "blk.%u.ffn_gate_exps.weight", layer, mx->n, mx->ffn, d->width);
+    up = mlci_experts(m, x, ids, "blk.%u.ffn_up_exps.weight", layer, mx->n, mx->ffn, d->width);
+    y = mlci_mul_op(m, mlci_unary(m, d->style.activation, gate, 0), up);
+    y = mlci_experts(m, y, ids, "blk.%u.ffn_down_exps.weight", layer, mx->n, d->width, mx->ffn);
+    y = mlci_combine(m, y, weights);
+    return mx->shared_ffn > 0 ? mlci_add_op(m, y, mx_shared(m, d, x, layer)) : y;
+}
