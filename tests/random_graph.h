@@ -9,6 +9,7 @@
 #include "golden.h"
 #include "tir_help.h"
 #include "../models/models.h"
+#include "../src/base/half.h"
 #include "../src/compiler/pass.h"
 
 enum { ROWS = 3, LOGITS = 2, VOCAB = 24, LAYERS = 6 };
@@ -39,13 +40,17 @@ static inline bool model_key(const void *impl, const char *key, size_t n, mlci_v
         { ".block_count", LAYERS }, { ".embedding_length", 64 },
         { ".feed_forward_length", 96 }, { ".attention.head_count", 4 },
         { ".attention.head_count_kv", 2 }, { ".attention.key_length", 16 },
-        { ".attention.sliding_window", 2 },
+        { ".attention.sliding_window", 2 }, { ".expert_count", 4 }, { ".expert_used_count", 2 },
+        { ".expert_feed_forward_length", 32 }, { ".expert_shared_feed_forward_length", 96 },
     };
+    const char *dot = memchr(key, '.', n);
+    const bool mixture = dot != NULL && dot - key > 3 && memcmp(dot - 3, "moe", 3) == 0;
 
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         size_t k = strlen(table[i].end);
 
-        if (n >= k && memcmp(key + n - k, table[i].end, k) == 0) {
+        if (n >= k && memcmp(key + n - k, table[i].end, k) == 0
+            && (mixture || memcmp(table[i].end, ".expert", 7) != 0)) {
             *out = (mlci_value){ .type = MLCI_VALUE_UINT, .u = table[i].v };
             return true;
         }
@@ -319,6 +324,80 @@ static inline void attend(const graph *g, int run, const mlci_node *n, const flo
     }
 }
 
+/* ---- a mixture of experts, as plainly as can be ---- */
+
+static inline void route_top_k(const mlci_route *r, const mlci_array *x, int32_t *ids)
+{
+    for (int64_t i = 0; i < x->dims[0]; i++)
+        for (uint32_t k = 0; k < r->k; k++) {
+            const float *row = (const float *)x->data + i * x->dims[1];
+            int32_t best = -1;
+
+            for (int32_t e = 0; e < x->dims[1]; e++) {
+                bool taken = false;
+
+                for (uint32_t b = 0; b < k; b++)
+                    taken = taken || ids[i * r->k + b] == e;
+                if (!taken && (best < 0 || row[e] > row[best]))
+                    best = e;
+            }
+            ids[i * r->k + k] = best;
+        }
+}
+
+static inline void route_chosen(const mlci_route *r, const mlci_array *x, const mlci_array *ids,
+                                float *out)
+{
+    for (int64_t i = 0; i < x->dims[0]; i++) {
+        float sum = 0;
+
+        for (int64_t k = 0; k < r->k; k++) {
+            const int32_t e = ((const int32_t *)ids->data)[i * r->k + k];
+
+            sum += out[i * r->k + k] = ((const float *)x->data)[i * x->dims[1] + e];
+        }
+        for (int64_t k = 0; k < r->k; k++)
+            out[i * r->k + k] *= r->scale / (r->normalize ? sum : 1.0f);
+    }
+}
+
+/* Weights are blocks of Q4_0. */
+static inline void route_experts(const mlci_array *x, const mlci_array *ids, const mlci_array *w,
+                                 uint32_t n_experts, float *out)
+{
+    const int64_t pairs = ids->dims[0] * ids->dims[1], rows = w->dims[0] / n_experts;
+
+    for (int64_t p = 0; p < pairs; p++)
+        for (int64_t r = 0; r < rows; r++) {
+            const int64_t e = ((const int32_t *)ids->data)[p];
+            const uint8_t *b = (const uint8_t *)w->data + (e * rows + r) * w->dims[1] * 18;
+            const float *in = (const float *)x->data
+                            + (x->dims[0] == pairs ? p : p / ids->dims[1]) * x->dims[1];
+            double sum = 0;
+
+            for (int64_t k = 0; k < x->dims[1]; k++) {
+                const uint8_t *block = b + k / 32 * 18, byte = block[2 + k % 16];
+                const int code = (k % 32 < 16 ? byte & 15 : byte >> 4) - 8;
+
+                sum += (double)in[k] * code
+                     * (double)mlci_f16_to_f32((uint16_t)(block[0] | block[1] << 8));
+            }
+            out[p * rows + r] = (float)sum;
+        }
+}
+
+/* false: it is none of these. */
+static inline bool run_route(const graph *g, const mlci_node *n, const mlci_array *in, void *out)
+{
+    if (n->op == MLCI_OP_TOP_K)
+        route_top_k(&n->route, &in[0], out);
+    else if (n->op == MLCI_OP_CHOSEN)
+        route_chosen(&n->route, &in[0], &in[1], out);
+    else if (n->op == MLCI_OP_EXPERTS)
+        route_experts(&in[0], &in[1], &in[2], g->m.nodes[n->inputs[2]].units, out);
+    return n->op == MLCI_OP_TOP_K || n->op == MLCI_OP_CHOSEN || n->op == MLCI_OP_EXPERTS;
+}
+
 static inline bool run_node(graph *g, uint32_t i)
 {
     const mlci_node *n = &g->m.nodes[i];
@@ -337,6 +416,8 @@ static inline bool run_node(graph *g, uint32_t i)
         attend(g, 0, n, data[0].data, g->node_values[i]);
         return true;
     }
+    if (run_route(g, n, data, g->node_values[i]))
+        return true;
     return interpret(g, n->program, data, scalars, array_of(g, i, g->node_values[i]));
 }
 

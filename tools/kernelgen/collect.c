@@ -107,6 +107,8 @@ static bool kg_find(const void *impl, const char *key, size_t n, mlci_value *out
         { ".block_count", 6 }, { ".embedding_length", 256 }, { ".feed_forward_length", 512 },
         { ".attention.head_count", 4 }, { ".attention.head_count_kv", 2 },
         { ".attention.key_length", 64 }, { ".attention.sliding_window", 32 },
+        { "moe.expert_count", 4 }, { "moe.expert_used_count", 2 },
+        { "moe.expert_shared_feed_forward_length", 256 },
     };
 
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
