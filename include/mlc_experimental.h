@@ -36,6 +36,30 @@ typedef struct mlcx_explain_options {
 mlc_status mlcx_explain(mlc_context *ctx, const char *path, const mlcx_explain_options *options,
                         mlcx_text_fn write, void *user, mlc_error *err);
 
+typedef struct mlcx_convert_options {
+    const char *quantization;   /* "q4f16_1", ...: MLC-LLM's names                        */
+    /* Called now and then: share done in [0, 1]; may be NULL.  Anything but MLC_OK stops
+     * with that status. */
+    mlc_status (*progress)(void *user, double done);
+    void       *progress_user;
+} mlcx_convert_options;
+
+/*
+ * mlcx_convert - write a model as a directory of MLC-LLM's format: codes, scales and all that
+ * mlc_model_open needs, from any model that it opens.
+ *
+ *   from     a path as for mlc_model_open.
+ *   to       the directory; is made.  A conversion that was stopped or killed leaves nothing
+ *            there that opens as a model, and the next one goes on where it was.
+ *   options  NULL: q4f16_1.
+ *
+ * Memory: the largest tensor once as it becomes, and some rows.
+ * Errors: as mlc_model_open; MLC_EINVAL if `to` holds a model; MLC_EUNSUPPORTED for a
+ * quantization, an architecture or a tensor that the format has no name for; MLC_EIO.
+ */
+mlc_status mlcx_convert(mlc_context *ctx, const char *from, const char *to,
+                        const mlcx_convert_options *options, mlc_error *err);
+
 /* mlcx_model_open - as mlc_model_open, without some passes of the compiler. */
 mlc_status mlcx_model_open(mlc_context *ctx, const char *path, const char *without,
                            const mlc_model_options *opts, mlc_model **out,

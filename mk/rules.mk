@@ -12,7 +12,7 @@ KERNEL_OPT = -O3
 # Kernels call nobody who could unwind through them.
 KERNEL_TABLES = -fno-unwind-tables -fno-asynchronous-unwind-tables
 # What runs once, when a model is opened, is small rather than fast.
-$B/src/load/%.o $B/src/api/%.o $B/models/%.o: COLD_OPT = -Os
+$B/src/load/%.o $B/src/convert/%.o $B/src/api/%.o $B/models/%.o: COLD_OPT = -Os
 
 PKG_CONFIG ?= pkg-config
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags libpcre2-8 libcjson 2>/dev/null)

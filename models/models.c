@@ -167,6 +167,14 @@ const char *mlci_model_of_type(mlci_text type)
     return NULL;
 }
 
+const char *mlci_model_type_of(mlci_text arch)
+{
+    for (size_t i = 0; i < sizeof ml_table / sizeof *ml_table; i++)
+        if (mlci_text_is(arch, ml_table[i].arch))
+            return ml_table[i].types;
+    return "";
+}
+
 void mlci_model_types(char *buf, size_t cap)
 {
     size_t n = 0;

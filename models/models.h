@@ -75,6 +75,8 @@ const char *mlci_model_arch(size_t i);
 /* The name of the architecture that Hugging Face's configurations call so ("model_type");
  * NULL: none. */
 const char *mlci_model_of_type(mlci_text type);
+/* These names of an architecture, between spaces; "" if it is unknown. */
+const char *mlci_model_type_of(mlci_text arch);
 /* All of these names, for errors; cut to fit. */
 void mlci_model_types(char *buf, size_t cap);
 

@@ -13,7 +13,8 @@ void mlci_experts_top(const float *x, uint32_t n, uint32_t k, int32_t *ids)
     for (uint32_t i = 0; i < n; i++) {
         uint32_t at = have;
 
-        while (at > 0 && (x[i] > x[ids[at - 1]] || (x[ids[at - 1]] != x[ids[at - 1]] && x[i] == x[i])))
+        while (at > 0 && (x[i] > x[ids[at - 1]]
+                          || (x[ids[at - 1]] != x[ids[at - 1]] && x[i] == x[i])))
             at--;
         if (at == k)
             continue;
@@ -23,8 +24,8 @@ void mlci_experts_top(const float *x, uint32_t n, uint32_t k, int32_t *ids)
     }
 }
 
-void mlci_experts_groups(const float *x, uint32_t n, uint32_t n_groups, uint32_t top, bool pair_sums,
-                     mlci_group_room room, float *out)
+void mlci_experts_groups(const float *x, uint32_t n, uint32_t n_groups, uint32_t top,
+                         bool pair_sums, mlci_group_room room, float *out)
 {
     const uint32_t size = n / n_groups;
 
@@ -44,8 +45,8 @@ void mlci_experts_groups(const float *x, uint32_t n, uint32_t n_groups, uint32_t
                size * sizeof *x);
 }
 
-void mlci_experts_chosen(const float *x, const int32_t *ids, uint32_t k, bool normalize, float scale,
-                 float *out)
+void mlci_experts_chosen(const float *x, const int32_t *ids, uint32_t k, bool normalize,
+                         float scale, float *out)
 {
     float sum = 0.0f, by = scale;
 

@@ -19,12 +19,12 @@ void mlci_experts_top(const float *x, uint32_t n, uint32_t k, int32_t *ids);
  * arXiv:2412.19437, 2.1.2).  A group is as good as its best score, or its two best together.
  * room: n_groups floats and as many integers. */
 typedef struct mlci_group_room { float *scores; int32_t *ids; } mlci_group_room;
-void mlci_experts_groups(const float *x, uint32_t n, uint32_t n_groups, uint32_t top, bool pair_sums,
-                     mlci_group_room room, float *out);
+void mlci_experts_groups(const float *x, uint32_t n, uint32_t n_groups, uint32_t top,
+                         bool pair_sums, mlci_group_room room, float *out);
 
 /* The k scores of the ids, divided by their sum if normalize, times scale. */
-void mlci_experts_chosen(const float *x, const int32_t *ids, uint32_t k, bool normalize, float scale,
-                 float *out);
+void mlci_experts_chosen(const float *x, const int32_t *ids, uint32_t k, bool normalize,
+                         float scale, float *out);
 
 /* Pairs (row, one of its k experts) in order of experts: order[begin[e] .. begin[e + 1]) are
  * the numbers row * k + i of expert e's, ascending.  begin: n_experts + 1 items.  Ids are

@@ -28,6 +28,7 @@ int  mlci_os_read_at(const mlci_file *file, uint64_t offset, void *buf, size_t n
 int  mlci_os_open(mlci_file *file, const char *path);  /* no mapping */
 bool mlci_os_is_file(const char *path);
 bool mlci_os_is_directory(const char *path);
+int  mlci_os_make_directory(const char *path);       /* 0 also if there is one */
 /* The pages between these bytes of a file mapping will not be needed soon:
  * they leave resident memory and come back from the file when touched. */
 void mlci_os_release(const void *p, size_t n);

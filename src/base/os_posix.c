@@ -80,6 +80,11 @@ bool mlci_os_is_directory(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+int mlci_os_make_directory(const char *path)
+{
+    return mkdir(path, 0777) == 0 || mlci_os_is_directory(path) ? 0 : errno;
+}
+
 void mlci_os_unmap(mlci_file *file)
 {
     if (file->data != NULL)

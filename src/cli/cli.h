@@ -26,7 +26,7 @@ typedef struct cli_options {
     const char *pass, *passes;
     const char *schema, *regex, *ebnf, *lark, *tag, *any, *mask_after;
     cli_files   check;
-    const char *bench;
+    const char *bench, *quantization, *output;
     bool        explain_grammar, no_format, compact, spaced, in_order, plain, lax;
     int         ranks, rank;
     int         greedy, n_prompt, n_decode, depth, repeat;
@@ -96,6 +96,7 @@ int cli_tokenize(const cli_options *o);
 int cli_detokenize(const cli_options *o);
 int cli_template(const cli_options *o);
 int cli_bench(const cli_options *o);
+int cli_convert(const cli_options *o);
 int cli_info(const cli_options *o);
 int cli_devices(const cli_options *o);
 int cli_explain(const cli_options *o);

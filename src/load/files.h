@@ -14,6 +14,10 @@ typedef struct mlci_files {
     mlci_directory directory;
     bool           map;
     bool           halves;         /* mlci_config's                           */
+    /* Of a directory: its model's configuration and what that calls the architecture, MLC's
+     * conv_template; NULL and empty if there is none. */
+    const struct mlci_json *config, *conv;
+    mlci_text      model_type;
     char           name[128];      /* last part of the path, for errors       */
 } mlci_files;
 

@@ -146,6 +146,9 @@ mlc_status mlci_hf_shape_of(mlci_files *f, mlci_hf_shape *shape, mlc_error *err)
         st = mlci_config_u32_or(&c, ".expert_feed_forward_length", 1, 1 << 20, shape->ffn,
                                 &shape->expert_ffn, err);
     if (st == MLC_OK)
+        st = mlci_config_u32_or(&c, ".expert_shared_feed_forward_length", 0, 1 << 20, 0,
+                                &shape->shared_ffn, err);
+    if (st == MLC_OK)
         st = mlci_config_u32_or(&c, ".attention.key_length", 1, 4096,
                                 shape->width / shape->n_heads, &shape->head_dim, err);
     return st;
@@ -248,6 +251,7 @@ mlc_status mlci_hf_open(mlci_files *f, const char *path, mlc_error *err)
     inner = mlci_json_get(config, "text_config");
     if (inner != NULL && inner->type == MLCI_JSON_OBJECT)
         config = inner;
+    f->config = config;
     f->halves = true;
     tied = mlci_json_get(config, "tie_word_embeddings");
     r.tied = tied != NULL && tied->type == MLCI_JSON_TRUE;

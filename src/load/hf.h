@@ -59,7 +59,8 @@ bool mlci_hf_file_name(const mlci_json *v, char name[MLCI_HF_NAME]);
 
 /* What the directory is made of, by its keys, which it indexes. */
 typedef struct mlci_hf_shape {
-    uint32_t n_heads, n_kv_heads, head_dim, width, ffn, n_experts, expert_ffn;
+    uint32_t n_heads, n_kv_heads, head_dim, width, ffn, n_experts, expert_ffn,
+             shared_ffn;
 } mlci_hf_shape;
 mlc_status mlci_hf_shape_of(mlci_files *f, mlci_hf_shape *shape, mlc_error *err);
 /* Does this architecture have a norm of its own behind the attention? */

@@ -366,6 +366,7 @@ mlc_status mlci_hf_config(mlci_files *f, const mlci_json *config, const mlci_jso
         return mlci_fail(err, MLC_EUNSUPPORTED, 0, "model_type \"%.*s\" is unknown: this library "
                          "has %s", (int)mlci_min(type->text_bytes, 60), type->text, known);
     }
+    f->model_type = (mlci_text){ type->text, type->text_bytes };
     if (hc_true(config, "qk_layernorm") || hc_true(config, "scale_attn_by_inverse_layer_idx"))
         return mlci_fail(err, MLC_EUNSUPPORTED, 0, "qk_layernorm and "
                          "scale_attn_by_inverse_layer_idx are unsupported");

@@ -52,6 +52,9 @@ static const hn_rule hn_of_layer[] = {
     { "mlp.shared_expert.down_proj", "ffn_down_shexp", MLCI_HF_WHOLE },
     { "mlp.experts.gate_up_proj", "", MLCI_HF_GATE_UP_EXPERTS },
     { "moe.e1_e3", "", MLCI_HF_GATE_UP_EXPERTS },
+    { "mlp.moe_gate_up_proj", "", MLCI_HF_GATE_UP_EXPERTS },
+    { "mlp.moe_down_proj", "ffn_down_exps", MLCI_HF_WHOLE },
+    { "mlp.shared_expert.gate_up_proj", "_shexp", MLCI_HF_GATE_UP },
     { "mlp.experts.down_proj", "ffn_down_exps", MLCI_HF_WHOLE },
     { "moe.e2", "ffn_down_exps", MLCI_HF_WHOLE },
     /* buffers that old files have */
@@ -234,9 +237,13 @@ mlc_status mlci_hf_put(mlci_files *f, const mlci_hf_name *n, const mlci_tensor *
     case MLCI_HF_WHOLE: case MLCI_HF_EXPERT:
         return hn_put_part(f, n, n->name, t, 0, t->dims[0], 0, 0, err);
     case MLCI_HF_GATE_UP:
-        st = hn_put_part(f, n, "ffn_gate", t, 0, t->dims[0] / 2, 0, 0, err);
-        return st != MLC_OK ? st
-             : hn_put_part(f, n, "ffn_up", t, t->dims[0] / 2, t->dims[0] / 2, 0, 0, err);
+        for (uint64_t i = 0; i < 2 && st == MLC_OK; i++) {
+            char name[40];            /* with what follows it, if anything */
+
+            snprintf(name, sizeof name, "%s%.20s", i == 0 ? "ffn_gate" : "ffn_up", n->name);
+            st = hn_put_part(f, n, name, t, i * (t->dims[0] / 2), t->dims[0] / 2, 0, 0, err);
+        }
+        return st;
     case MLCI_HF_GATE_UP_EXPERTS:
         if (t->dims[0] != 2 * (uint64_t)shape->n_experts * shape->expert_ffn)
             return mlci_fail(err, MLC_EFORMAT, 0, "tensor %.*s: not gate and up of %u experts",

@@ -182,6 +182,7 @@ static uint64_t md_columns(const md_reader *r, const mlci_hf_name *n)
 {
     return strcmp(n->name, "ffn_down") == 0 ? r->shape.ffn
          : strcmp(n->name, "ffn_down_exps") == 0 ? r->shape.expert_ffn
+         : strcmp(n->name, "ffn_down_shexp") == 0 ? r->shape.shared_ffn
          : strcmp(n->name, "attn_output") == 0 ? (uint64_t)r->shape.n_heads * r->shape.head_dim
                                                : r->shape.width;
 }
@@ -315,6 +316,8 @@ mlc_status mlci_mlc_open(mlci_files *f, const char *path, mlc_error *err)
     inner = mlci_json_get(config, "text_config");
     if (inner != NULL && inner->type == MLCI_JSON_OBJECT)
         config = inner;
+    f->config = config;
+    f->conv = mlci_json_get(chat, "conv_template");
     f->halves = true;
     st = md_scheme(&r, mlci_json_get(chat, "quantization"), err);
     if (st == MLC_OK)

@@ -17,7 +17,8 @@ size_t mlci_tensor_row_bytes(const mlci_tensor *t)
 
 bool mlci_tensor_mapped(const mlci_source *files, const mlci_tensor *t)
 {
-    return t->n_parts == 0 && files[t->file].data != NULL && t->stored == MLCI_STORED_BLOCKS && t->run == 0;
+    return t->n_parts == 0 && files[t->file].data != NULL && t->stored == MLCI_STORED_BLOCKS
+        && t->run == 0;
 }
 
 /* Rows in runs, one run after the other. */
