@@ -148,7 +148,8 @@ static void check_texts(const char *from)
     o.flags = MLC_MODEL_NO_WEIGHTS;
     T_CHECK(mlc_model_open(ctx, from, &o, &x, &err) == MLC_OK
             && mlc_model_open(ctx, to, &o, &y, &err) == MLC_OK, "%s", err.text);
-    for (size_t at = 0; x != NULL && y != NULL && corpus != NULL && at + 2000 < bytes; at += 40000) {
+    for (size_t at = 0; x != NULL && y != NULL && corpus != NULL && at + 2000 < bytes;
+         at += 40000) {
         const char kept = corpus[at + 2000];
         size_t n, m;
 

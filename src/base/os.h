@@ -29,6 +29,12 @@ int  mlci_os_open(mlci_file *file, const char *path);  /* no mapping */
 bool mlci_os_is_file(const char *path);
 bool mlci_os_is_directory(const char *path);
 int  mlci_os_make_directory(const char *path);       /* 0 also if there is one */
+/* Writing: a new file, empty if there was one; all of n bytes; a file's new name, which
+ * takes the place of another's. */
+int  mlci_os_create(const char *path, int *fd);
+int  mlci_os_write(int fd, const void *p, size_t n);
+int  mlci_os_close(int fd);
+int  mlci_os_rename(const char *from, const char *to);
 /* The pages between these bytes of a file mapping will not be needed soon:
  * they leave resident memory and come back from the file when touched. */
 void mlci_os_release(const void *p, size_t n);

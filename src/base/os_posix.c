@@ -80,6 +80,33 @@ bool mlci_os_is_directory(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+int mlci_os_create(const char *path, int *fd)
+{
+    *fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    return *fd < 0 ? errno : 0;
+}
+
+int mlci_os_write(int fd, const void *p, size_t n)
+{
+    const char *at = p;
+
+    while (n > 0) {
+        const ssize_t k = write(fd, at, n < (1u << 30) ? n : 1u << 30);
+
+        if (k < 0 && errno == EINTR)
+            continue;
+        if (k <= 0)
+            return k < 0 ? errno : ENOSPC;
+        at += k;
+        n -= (size_t)k;
+    }
+    return 0;
+}
+
+int mlci_os_close(int fd) { return close(fd) == 0 ? 0 : errno; }
+
+int mlci_os_rename(const char *from, const char *to) { return rename(from, to) == 0 ? 0 : errno; }
+
 int mlci_os_make_directory(const char *path)
 {
     return mkdir(path, 0777) == 0 || mlci_os_is_directory(path) ? 0 : errno;

@@ -7,12 +7,11 @@
 #include "../load/tensor.h"
 #include "convert.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { CV_PATH = 4096, CV_COPY_MOST = 256 << 20 };
+enum { CV_PATH = 4096, CV_COPY_MOST = 256 << 20, CV_JOURNAL_MOST = 16 << 20 };
 
 static const char cv_journal[] = "convert.journal";
 
@@ -30,9 +29,9 @@ typedef struct cv_work {
     mlc_error         *err;
 } cv_work;
 
-static mlc_status cv_io(cv_work *w, const char *name)
+static mlc_status cv_io(cv_work *w, int error, const char *name)
 {
-    return mlci_fail(w->err, MLC_EIO, errno, "cannot write %s", name);
+    return mlci_fail(w->err, MLC_EIO, error, "cannot write %s", name);
 }
 
 /* dir/name, with more behind it. */
@@ -46,11 +45,16 @@ static const char *cv_path(const cv_work *w, char buf[CV_PATH], const char *name
 static mlc_status cv_write(cv_work *w, const char *name, const char *bytes, size_t n)
 {
     char part[CV_PATH], path[CV_PATH];
-    FILE *f = fopen(cv_path(w, part, name, ".part"), "wb");
-    bool ok = f != NULL && fwrite(bytes, 1, n, f) == n;
+    int fd, e = mlci_os_create(cv_path(w, part, name, ".part"), &fd), closed;
 
-    ok = f != NULL && fclose(f) == 0 && ok;
-    return ok && rename(part, cv_path(w, path, name, "")) == 0 ? MLC_OK : cv_io(w, name);
+    if (e == 0) {
+        e = mlci_os_write(fd, bytes, n);
+        closed = mlci_os_close(fd);
+        e = e != 0 ? e : closed;
+    }
+    if (e == 0)
+        e = mlci_os_rename(part, cv_path(w, path, name, ""));
+    return e == 0 ? MLC_OK : cv_io(w, e, name);
 }
 
 /* ---- what was done before ---------------------------------------------------------------- */
@@ -84,36 +88,43 @@ static mlc_status cv_fingerprint(cv_work *w)
 static int64_t cv_size(const cv_work *w, const char *name)
 {
     char path[CV_PATH];
-    FILE *f = fopen(cv_path(w, path, name, ""), "rb");
-    long n = f != NULL && fseek(f, 0, SEEK_END) == 0 ? ftell(f) : -1;
+    mlci_file f;
+    int64_t n = -1;
 
-    if (f != NULL)
-        fclose(f);
+    if (mlci_os_open(&f, cv_path(w, path, name, "")) == 0) {
+        n = (int64_t)f.size;
+        mlci_os_unmap(&f);
+    }
     return n;
 }
 
 /* Shards that the journal has and that are there; a journal of another source counts not. */
-static void cv_resume(cv_work *w)
+static mlc_status cv_resume(cv_work *w)
 {
-    char path[CV_PATH], line[160], name[64];
-    FILE *f = fopen(cv_path(w, path, cv_journal, ""), "r");
+    char name[64];
+    mlci_arena arena;
+    const char *p;
+    size_t n;
+    mlc_status st = MLC_OK;
 
-    if (f == NULL)
-        return;
-    if (fgets(line, sizeof line, f) != NULL && strcmp(line, w->header) == 0)
-        while (fgets(line, sizeof line, f) != NULL) {
-            char *rest = line;
-            const unsigned long shard = strtoul(line, &rest, 10);
+    mlci_arena_init(&arena, w->ctx, CV_JOURNAL_MOST + 4096);
+    p = mlci_files_text(&arena, w->to, cv_journal, CV_JOURNAL_MOST, &n, &st, w->err);
+    if (p != NULL && strncmp(p, w->header, strlen(w->header)) == 0)
+        for (p += strlen(w->header); *p != 0; p = strchr(p, '\n') + 1) {
+            char *rest;
+            const unsigned long shard = strtoul(p, &rest, 10);
 
-            if (shard >= w->plan.n_shards || rest == line || strlen(rest) != 34)
-                break;                /* a line that was cut off */
+            if (shard >= w->plan.n_shards || rest == p || *rest != ' ' || strcspn(rest, "\n") != 33
+                || rest[33] == 0)
+                break;
             snprintf(name, sizeof name, "params_shard_%lu.bin", shard);
             if (cv_size(w, name) != (int64_t)w->plan.shards[shard].bytes)
                 continue;
             memcpy(w->plan.shards[shard].md5, rest + 1, 32);
             w->plan.shards[shard].done = true;
         }
-    fclose(f);
+    mlci_arena_reset(&arena);
+    return st;
 }
 
 /* The journal anew, with what is done. */
@@ -132,7 +143,7 @@ static mlc_status cv_journal_write(cv_work *w)
     return st;
 }
 
-/* ---- shards ---------------------------------------------------------------------------------- */
+/* ---- shards -------------------------------------------------------------------------------- */
 
 static mlc_status cv_progress(cv_work *w, uint64_t bytes)
 {
@@ -154,14 +165,16 @@ static void cv_release(cv_work *w, const mlci_out *o)
                                          ? o->rows / o->n_parts : o->parts[i]->dims[0]));
 }
 
-static mlc_status cv_put(cv_work *w, FILE *f, mlci_md5 *m, const uint8_t *p, uint64_t n,
+static mlc_status cv_put(cv_work *w, int fd, mlci_md5 *m, const uint8_t *p, uint64_t n,
                          const char *name)
 {
+    const int e = mlci_os_write(fd, p, (size_t)n);
+
     mlci_md5_put(m, p, (size_t)n);
-    return fwrite(p, 1, (size_t)n, f) == n ? cv_progress(w, n) : cv_io(w, name);
+    return e == 0 ? cv_progress(w, n) : cv_io(w, e, name);
 }
 
-static mlc_status cv_tensors(cv_work *w, uint32_t shard, FILE *f, mlci_md5 *m, const char *name)
+static mlc_status cv_tensors(cv_work *w, uint32_t shard, int fd, mlci_md5 *m, const char *name)
 {
     mlc_status st = MLC_OK;
 
@@ -174,9 +187,9 @@ static mlc_status cv_tensors(cv_work *w, uint32_t shard, FILE *f, mlci_md5 *m, c
             continue;
         st = mlci_convert_rows(&w->files, o, w->scheme, &data, w->err);
         if (st == MLC_OK && o->shard == shard)
-            st = cv_put(w, f, m, data.codes, o->bytes, name);
+            st = cv_put(w, fd, m, data.codes, o->bytes, name);
         if (st == MLC_OK && scales)
-            st = cv_put(w, f, m, data.scales, o->scale_bytes, name);
+            st = cv_put(w, fd, m, data.scales, o->scale_bytes, name);
         mlci_delete(w->ctx, data.codes, (size_t)o->bytes, 1);
         mlci_delete(w->ctx, data.scales, (size_t)o->scale_bytes + 1, 1);
         cv_release(w, o);
@@ -189,18 +202,19 @@ static mlc_status cv_shard(cv_work *w, uint32_t shard)
     char part[CV_PATH], path[CV_PATH], name[64];
     mlci_md5 m;
     mlc_status st;
-    FILE *f;
+    int fd, e;
 
     snprintf(name, sizeof name, "params_shard_%u.bin", shard);
-    f = fopen(cv_path(w, part, name, ".part"), "wb");
-    if (f == NULL)
-        return cv_io(w, name);
+    e = mlci_os_create(cv_path(w, part, name, ".part"), &fd);
+    if (e != 0)
+        return cv_io(w, e, name);
     mlci_md5_begin(&m);
-    st = cv_tensors(w, shard, f, &m, name);
-    if (fclose(f) != 0 && st == MLC_OK)
-        st = cv_io(w, name);
-    if (st == MLC_OK && rename(part, cv_path(w, path, name, "")) != 0)
-        st = cv_io(w, name);
+    st = cv_tensors(w, shard, fd, &m, name);
+    e = mlci_os_close(fd);
+    if (st == MLC_OK && e == 0)
+        e = mlci_os_rename(part, cv_path(w, path, name, ""));
+    if (st == MLC_OK && e != 0)
+        st = cv_io(w, e, name);
     if (st != MLC_OK)
         return st;
     mlci_md5_end(&m, w->plan.shards[shard].md5);
@@ -208,7 +222,7 @@ static mlc_status cv_shard(cv_work *w, uint32_t shard)
     return cv_journal_write(w);
 }
 
-/* ---- the other files -------------------------------------------------------------------------- */
+/* ---- the other files ----------------------------------------------------------------------- */
 
 static void cv_record(const cv_work *w, mlci_buf *b, const mlci_out *o, bool scales, bool half)
 {
@@ -267,8 +281,8 @@ static void cv_cache(const cv_work *w, mlci_buf *b, bool half)
     for (uint32_t s = 0; s < w->plan.n_shards; s++) {
         const char *comma = "\n";
 
-        mlci_buf_format(b, "%s\n  {\"dataPath\": \"params_shard_%u.bin\", \"format\": \"raw-shard\","
-                        " \"nbytes\": %llu, \"records\": [", s > 0 ? "," : "", s,
+        mlci_buf_format(b, "%s\n  {\"dataPath\": \"params_shard_%u.bin\", "
+                        "\"format\": \"raw-shard\", \"nbytes\": %llu, \"records\": [", s > 0 ? "," : "", s,
                         (unsigned long long)w->plan.shards[s].bytes);
         for (uint32_t i = 0; i < w->plan.n; i++)
             for (int scales = 0; scales < 2; scales++) {
@@ -347,7 +361,9 @@ static mlc_status cv_finish(cv_work *w, const char *from)
     mlc_status st = mlci_os_is_directory(from) ? cv_copy(w, from) : cv_made(w);
 
     mlci_buf_init(&b, w->ctx, (size_t)256 << 20);
-    for (int half = 0; half < (w->scheme->dtype == MLCI_GROUP_F32 ? 2 : 1) && st == MLC_OK; half++) {
+    for (int half = 0; half < 2 && st == MLC_OK; half++) {
+        if (half && w->scheme->dtype != MLCI_GROUP_F32)
+            break;
         mlci_buf_clear(&b);
         cv_cache(w, &b, half);
         st = b.failed ? mlci_nomem(w->err, "list of tensors")
@@ -360,11 +376,11 @@ static mlc_status cv_finish(cv_work *w, const char *from)
         st = cv_write(w, "mlc-chat-config.json", b.data, b.n);
     mlci_buf_reset(&b);
     if (st == MLC_OK)
-        (void)remove(cv_path(w, path, cv_journal, ""));
+        mlci_os_remove(cv_path(w, path, cv_journal, ""));
     return st;
 }
 
-/* ---- the whole ---------------------------------------------------------------------------------- */
+/* ---- the whole ----------------------------------------------------------------------------- */
 
 static mlc_status cv_run(cv_work *w, const char *from)
 {
@@ -376,13 +392,16 @@ static mlc_status cv_run(cv_work *w, const char *from)
     st = mlci_convert_plan(&w->plan, &w->files, &w->config, w->scheme, w->err);
     if (st == MLC_OK)
         st = cv_fingerprint(w);
-    if (st == MLC_OK && mlci_os_make_directory(w->to) != 0)
-        st = cv_io(w, w->to);
+    if (st == MLC_OK) {
+        const int e = mlci_os_make_directory(w->to);
+
+        st = e == 0 ? MLC_OK : cv_io(w, e, w->to);
+    }
     if (st != MLC_OK)
         return st;
     if (cv_size(w, "mlc-chat-config.json") >= 0 || cv_size(w, "config.json") >= 0)
         return mlci_fail(w->err, MLC_EINVAL, 0, "%s holds a model already", w->to);
-    cv_resume(w);
+    st = cv_resume(w);
     for (uint32_t i = 0; i < w->plan.n_shards && st == MLC_OK; i++)
         st = w->plan.shards[i].done ? cv_progress(w, w->plan.shards[i].bytes) : cv_shard(w, i);
     return st == MLC_OK ? cv_finish(w, from) : st;

@@ -30,7 +30,7 @@ const mlci_scheme *mlci_scheme_find(const char *name);
 /* All names, for errors; cut to fit. */
 void mlci_scheme_names(char *buf, size_t cap);
 
-/* ---- the plan ------------------------------------------------------------------------------- */
+/* ---- the plan ------------------------------------------------------------------------------ */
 
 enum { MLCI_CONVERT_NAME = 120, MLCI_CONVERT_PARTS = 3 };
 
@@ -62,7 +62,7 @@ typedef struct mlci_plan_out {
 mlc_status mlci_convert_plan(mlci_plan_out *p, const mlci_files *f, const mlci_config *c,
                              const mlci_scheme *s, mlc_error *err);
 
-/* ---- rows ------------------------------------------------------------------------------------- */
+/* ---- rows ---------------------------------------------------------------------------------- */
 
 /* A tensor's codes (or values, cast) and scales, made by all threads; both freed by the
  * caller with mlci_delete. */
@@ -70,7 +70,7 @@ typedef struct mlci_out_data { uint8_t *codes, *scales; } mlci_out_data;
 mlc_status mlci_convert_rows(const mlci_files *f, const mlci_out *o, const mlci_scheme *s,
                              mlci_out_data *data, mlc_error *err);
 
-/* ---- texts -------------------------------------------------------------------------------------- */
+/* ---- texts --------------------------------------------------------------------------------- */
 
 /* mlc-chat-config.json; tokenizer_files: names that were written, between spaces. */
 mlc_status mlci_convert_config(const mlci_files *f, const mlci_config *c, const mlci_scheme *s,

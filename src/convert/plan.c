@@ -11,11 +11,11 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PL_SHARD = 32 << 20, PL_MAX_LAYERS = 1024 };
+enum { CL_SHARD = 32 << 20, CL_MAX_LAYERS = 1024 };
 
 /* ---- schemes ----------------------------------------------------------------------------- */
 
-static const mlci_scheme pl_schemes[] = {
+static const mlci_scheme cl_schemes[] = {
     { "q0f16", 0, 32, MLCI_GROUP_F16, false, false },
     { "q0bf16", 0, 32, MLCI_GROUP_BF16, false, false },
     { "q0f32", 0, 32, MLCI_GROUP_F32, false, false },
@@ -31,9 +31,9 @@ static const mlci_scheme pl_schemes[] = {
 
 const mlci_scheme *mlci_scheme_find(const char *name)
 {
-    for (size_t i = 0; i < sizeof pl_schemes / sizeof *pl_schemes; i++)
-        if (strcmp(pl_schemes[i].name, name) == 0)
-            return &pl_schemes[i];
+    for (size_t i = 0; i < sizeof cl_schemes / sizeof *cl_schemes; i++)
+        if (strcmp(cl_schemes[i].name, name) == 0)
+            return &cl_schemes[i];
     return NULL;
 }
 
@@ -41,16 +41,16 @@ void mlci_scheme_names(char *buf, size_t cap)
 {
     size_t n = 0;
 
-    for (size_t i = 0; i < sizeof pl_schemes / sizeof *pl_schemes && n < cap; i++)
-        n += (size_t)snprintf(buf + n, cap - n, "%s%s", i > 0 ? ", " : "", pl_schemes[i].name);
+    for (size_t i = 0; i < sizeof cl_schemes / sizeof *cl_schemes && n < cap; i++)
+        n += (size_t)snprintf(buf + n, cap - n, "%s%s", i > 0 ? ", " : "", cl_schemes[i].name);
 }
 
-/* ---- names ------------------------------------------------------------------------------------ */
+/* ---- names --------------------------------------------------------------------------------- */
 
 /* from: GGUF's names without "blk.N." and ".weight", those that are fused with '+'. */
-typedef struct pl_rule { const char *from, *to; } pl_rule;
+typedef struct cl_rule { const char *from, *to; } cl_rule;
 
-static const pl_rule pl_llama[] = {
+static const cl_rule cl_llama[] = {
     { "ffn_gate_exps+ffn_up_exps", "moe.e1_e3" }, { "ffn_down_exps", "moe.e2" },
     { "ffn_gate_inp", "moe.gate" },
     { "attn_norm", "input_layernorm" }, { "ffn_down", "mlp.down_proj" },
@@ -59,7 +59,7 @@ static const pl_rule pl_llama[] = {
     { "attn_q+attn_k+attn_v", "self_attn.qkv_proj" }, { "attn_output", "self_attn.o_proj" },
     { "attn_q_norm", "self_attn.q_norm" },
 };
-static const pl_rule pl_qwen[] = {
+static const cl_rule cl_qwen[] = {
     { "attn_norm", "input_layernorm" },
     { "ffn_down_exps", "mlp.moe_down_proj" },
     { "ffn_gate_exps+ffn_up_exps", "mlp.moe_gate_up_proj" }, { "ffn_gate_inp", "mlp.gate" },
@@ -72,7 +72,7 @@ static const pl_rule pl_qwen[] = {
     { "attn_q_norm", "self_attn.q_norm" },
 };
 /* Norms also behind the parts. */
-static const pl_rule pl_gemma2[] = {
+static const cl_rule cl_gemma2[] = {
     { "attn_norm", "input_layernorm" }, { "ffn_down", "mlp.down_proj" },
     { "ffn_gate+ffn_up", "mlp.gate_up_proj" },
     { "post_attention_norm", "post_attention_layernorm" },
@@ -82,7 +82,7 @@ static const pl_rule pl_gemma2[] = {
     { "attn_q+attn_k+attn_v", "self_attn.qkv_proj" }, { "attn_output", "self_attn.o_proj" },
     { "attn_q_norm", "self_attn.q_norm" },
 };
-static const pl_rule pl_gemma3[] = {
+static const cl_rule cl_gemma3[] = {
     { "attn_norm", "input_layernorm" }, { "ffn_down", "mlp.down_proj" },
     { "ffn_gate+ffn_up", "mlp.gate_up_proj" },
     { "post_attention_norm", "post_attention_layernorm" },
@@ -92,52 +92,52 @@ static const pl_rule pl_gemma3[] = {
     { "attn_output", "self_attn.o_proj" }, { "attn_q_norm", "self_attn.q_norm" },
     { "attn_q", "self_attn.q_proj" }, { "attn_v", "self_attn.v_proj" },
 };
-static const pl_rule pl_phi3[] = {
+static const cl_rule cl_phi3[] = {
     { "attn_norm", "ln" }, { "ffn_down", "mlp.down_proj" },
     { "ffn_gate+ffn_up", "mlp.gate_up_proj" }, { "ffn_norm", "post_attention_layernorm" },
     { "attn_output", "mixer.out_proj" }, { "attn_q+attn_k+attn_v", "mixer.qkv_proj" },
 };
-static const pl_rule pl_gpt2[] = {
+static const cl_rule cl_gpt2[] = {
     { "attn_q+attn_k+attn_v", "attn.c_attn" }, { "attn_output", "attn.c_proj" },
     { "attn_norm", "ln_1" }, { "ffn_norm", "ln_2" }, { "ffn_up", "mlp.c_fc" },
     { "ffn_down", "mlp.c_proj" },
 };
 
 /* Architectures between spaces; layers: before the number. */
-static const struct pl_family {
+static const struct cl_family {
     const char *archs, *head, *embed, *positions, *layers, *norm;
-    const pl_rule *rules;
+    const cl_rule *rules;
     size_t n;
-} pl_families[] = {
-#define PL_RULES(t) t, sizeof t / sizeof *t
+} cl_families[] = {
+#define CL_RULES(t) t, sizeof t / sizeof *t
     { "llama gemma smollm3 granite stablelm starcoder2", "lm_head", "model.embed_tokens", "",
-      "model.layers", "model.norm", PL_RULES(pl_llama) },
+      "model.layers", "model.norm", CL_RULES(cl_llama) },
     { "qwen2 qwen3 qwen2moe qwen3moe", "lm_head", "model.embed_tokens", "", "model.layers",
-      "model.norm", PL_RULES(pl_qwen) },
+      "model.norm", CL_RULES(cl_qwen) },
     { "gemma2 olmo2", "lm_head", "model.embed_tokens", "", "model.layers", "model.norm",
-      PL_RULES(pl_gemma2) },
+      CL_RULES(cl_gemma2) },
     { "gemma3", "language_model.lm_head", "language_model.model.embed_tokens", "",
-      "language_model.model.layers", "language_model.model.norm", PL_RULES(pl_gemma3) },
+      "language_model.model.layers", "language_model.model.norm", CL_RULES(cl_gemma3) },
     { "phi3", "lm_head", "transformer.embd", "", "transformer.h", "transformer.norm",
-      PL_RULES(pl_phi3) },
+      CL_RULES(cl_phi3) },
     { "gpt2", "lm_head", "transformer.wte", "transformer.wpe", "transformer.h",
-      "transformer.ln_f", PL_RULES(pl_gpt2) },
-#undef PL_RULES
+      "transformer.ln_f", CL_RULES(cl_gpt2) },
+#undef CL_RULES
 };
 
-static const struct pl_family *pl_family_of(mlci_text arch)
+static const struct cl_family *cl_family_of(mlci_text arch)
 {
-    for (size_t i = 0; i < sizeof pl_families / sizeof *pl_families; i++)
-        for (const char *p = pl_families[i].archs; *p != 0;
+    for (size_t i = 0; i < sizeof cl_families / sizeof *cl_families; i++)
+        for (const char *p = cl_families[i].archs; *p != 0;
              p += strcspn(p, " "), p += *p == ' ')
             if (arch.n == strcspn(p, " ") && memcmp(p, arch.p, arch.n) == 0)
-                return &pl_families[i];
+                return &cl_families[i];
     return NULL;
 }
 
-/* ---- the list ------------------------------------------------------------------------------------ */
+/* ---- the list ------------------------------------------------------------------------------ */
 
-typedef struct pl_work {
+typedef struct cl_work {
     mlci_plan_out     *p;
     const mlci_config *c;
     const mlci_scheme *s;
@@ -145,9 +145,9 @@ typedef struct pl_work {
     bool               pairs;      /* q's and k's rows are GGUF's               */
     mlc_error         *err;
     mlc_status         status;
-} pl_work;
+} cl_work;
 
-static mlci_out *pl_new(pl_work *w)
+static mlci_out *cl_new(cl_work *w)
 {
     mlci_plan_out *p = w->p;
 
@@ -169,7 +169,7 @@ static mlci_out *pl_new(pl_work *w)
 }
 
 /* Codes for what products and look-ups read; not for what chooses experts. */
-static bool pl_quantized(const pl_work *w, const mlci_out *o, bool end)
+static bool cl_quantized(const cl_work *w, const mlci_out *o, bool end)
 {
     const bool gate = strstr(o->name, "gate.weight") != NULL;
 
@@ -178,7 +178,7 @@ static bool pl_quantized(const pl_work *w, const mlci_out *o, bool end)
 
 /* One of MLC's tensors; source: a format with the layer, '+' between several; end: ".weight".
  * A tensor that the source does not have is left out. */
-static void pl_put(pl_work *w, const char *source, const char *name, long layer, const char *suffix,
+static void cl_put(cl_work *w, const char *source, const char *name, long layer, const char *suffix,
                    bool end)
 {
     mlci_out o = { .n_experts = strstr(source, "_exps") != NULL ? w->n_experts : 0 };
@@ -220,20 +220,20 @@ static void pl_put(pl_work *w, const char *source, const char *name, long layer,
     snprintf(o.name, sizeof o.name, "%s%s", name, suffix);
     o.pairs = w->pairs && (strncmp(source, "attn_q+", 7) == 0 || strcmp(source, "attn_q") == 0
                            || strcmp(source, "attn_k") == 0) ? w->head_dim : 0;
-    o.quantized = pl_quantized(w, &o, end);
+    o.quantized = cl_quantized(w, &o, end);
     if (o.quantized && (o.columns % 32 != 0 || (w->s->columns && o.n_experts > 0))) {
         w->status = mlci_fail(w->err, MLC_EUNSUPPORTED, 0, "tensor %s: %s", o.name,
                               o.n_experts > 0 ? "experts cannot be transposed: take q4f16_1"
                                               : "rows of whole groups are needed");
         return;
     }
-    to = pl_new(w);
+    to = cl_new(w);
     if (to != NULL)
         *to = o;
 }
 
 /* Several of a rule's sources have one name as well: with a gate there is no plain one. */
-static void pl_layer(pl_work *w, const struct pl_family *f, long layer)
+static void cl_layer(cl_work *w, const struct cl_family *f, long layer)
 {
     char name[120], gate[64];
 
@@ -242,29 +242,30 @@ static void pl_layer(pl_work *w, const struct pl_family *f, long layer)
         if (strcmp(f->rules[i].from, "ffn_up") == 0 && mlci_config_tensor(w->c, gate) != NULL)
             continue;
         snprintf(name, sizeof name, "%s.%ld.%s", f->layers, layer, f->rules[i].to);
-        pl_put(w, f->rules[i].from, name, layer, ".bias", false);
-        pl_put(w, f->rules[i].from, name, layer, ".weight", false);
+        cl_put(w, f->rules[i].from, name, layer, ".bias", false);
+        cl_put(w, f->rules[i].from, name, layer, ".weight", false);
     }
 }
 
-/* ---- places ----------------------------------------------------------------------------------------- */
+/* ---- places -------------------------------------------------------------------------------- */
 
-static void pl_sizes(const mlci_scheme *s, mlci_out *o)
+static void cl_sizes(const mlci_scheme *s, mlci_out *o)
 {
     const uint64_t groups = (o->columns + s->group - 1) / s->group;
 
-    o->bytes = o->quantized ? o->rows * groups * 16 : o->rows * o->columns * 2;     /* float32 is stored as bfloat16 */
+    /* float32 is stored as bfloat16 */
+    o->bytes = o->quantized ? o->rows * groups * 16 : o->rows * o->columns * 2;
     o->scale_bytes = o->quantized ? o->rows * groups * 2 : 0;
 }
 
 /* A shard that is being filled, and how many there are. */
-typedef struct pl_filling { uint64_t pending; uint32_t next; } pl_filling;
+typedef struct cl_filling { uint64_t pending; uint32_t next; } cl_filling;
 
 /* Large ones have a file of their own; the others fill the open one, whose number is given
  * when it is closed: until then UINT32_MAX. */
-static void pl_place(pl_filling *f, uint64_t bytes, uint32_t *shard, uint64_t *offset)
+static void cl_place(cl_filling *f, uint64_t bytes, uint32_t *shard, uint64_t *offset)
 {
-    if (f->pending + bytes >= PL_SHARD && 2 * bytes >= PL_SHARD) {
+    if (f->pending + bytes >= CL_SHARD && 2 * bytes >= CL_SHARD) {
         *shard = f->next++;
         *offset = 0;
         return;
@@ -274,7 +275,7 @@ static void pl_place(pl_filling *f, uint64_t bytes, uint32_t *shard, uint64_t *o
     f->pending += bytes;
 }
 
-static void pl_close(mlci_plan_out *p, pl_filling *f, uint32_t end)
+static void cl_close(mlci_plan_out *p, cl_filling *f, uint32_t end)
 {
     for (uint32_t i = 0; i < end; i++) {
         if (p->items[i].shard == UINT32_MAX)
@@ -286,30 +287,30 @@ static void pl_close(mlci_plan_out *p, pl_filling *f, uint32_t end)
     f->pending = 0;
 }
 
-static void pl_places(pl_work *w)
+static void cl_places(cl_work *w)
 {
     mlci_plan_out *p = w->p;
-    pl_filling f = { 0, 0 };
+    cl_filling f = { 0, 0 };
 
     for (uint32_t i = 0; i < p->n; i++) {
         mlci_out *o = &p->items[i];
         uint32_t scale_shard = 0;
 
-        pl_sizes(w->s, o);
-        if (f.pending > 0 && f.pending + o->bytes >= PL_SHARD && 2 * o->bytes < PL_SHARD)
-            pl_close(p, &f, i);
-        pl_place(&f, o->bytes, &o->shard, &o->offset);
+        cl_sizes(w->s, o);
+        if (f.pending > 0 && f.pending + o->bytes >= CL_SHARD && 2 * o->bytes < CL_SHARD)
+            cl_close(p, &f, i);
+        cl_place(&f, o->bytes, &o->shard, &o->offset);
         if (o->quantized) {
-            if (f.pending > 0 && f.pending + o->scale_bytes >= PL_SHARD
-                && 2 * o->scale_bytes < PL_SHARD)
-                pl_close(p, &f, i + 1);
-            pl_place(&f, o->scale_bytes, &scale_shard, &o->scale_offset);
+            if (f.pending > 0 && f.pending + o->scale_bytes >= CL_SHARD
+                && 2 * o->scale_bytes < CL_SHARD)
+                cl_close(p, &f, i + 1);
+            cl_place(&f, o->scale_bytes, &scale_shard, &o->scale_offset);
         }
         o->scale_shard = scale_shard;
         p->bytes += o->bytes + o->scale_bytes;
     }
     if (f.pending > 0)
-        pl_close(p, &f, p->n);
+        cl_close(p, &f, p->n);
     p->n_shards = f.next;
     p->shards = mlci_arena_new(&p->arena, f.next + 1, sizeof *p->shards);
     if (p->shards == NULL) {
@@ -324,7 +325,7 @@ static void pl_places(pl_work *w)
 }
 
 /* "blk.0.ffn_up_exps.3.weight": part of another. */
-static bool pl_is_part(mlci_text name)
+static bool cl_is_part(mlci_text name)
 {
     for (size_t i = 0; i + 6 < name.n; i++)
         if (memcmp(name.p + i, "_exps.", 6) == 0)
@@ -333,11 +334,11 @@ static bool pl_is_part(mlci_text name)
 }
 
 /* Nothing of the source may be lost. */
-static void pl_check(pl_work *w, const mlci_files *f)
+static void cl_check(cl_work *w, const mlci_files *f)
 {
     for (size_t i = 0; i < f->directory.n_tensors && w->status == MLC_OK; i++) {
         const mlci_tensor *t = &f->directory.tensors[i];
-        bool used = mlci_text_is(t->name, "rope_freqs.weight") || pl_is_part(t->name);
+        bool used = mlci_text_is(t->name, "rope_freqs.weight") || cl_is_part(t->name);
 
         for (uint32_t k = 0; k < w->p->n && !used; k++)
             for (uint32_t part = 0; part < w->p->items[k].n_parts; part++)
@@ -351,14 +352,14 @@ static void pl_check(pl_work *w, const mlci_files *f)
 mlc_status mlci_convert_plan(mlci_plan_out *p, const mlci_files *f, const mlci_config *c,
                              const mlci_scheme *s, mlc_error *err)
 {
-    const struct pl_family *family = pl_family_of(c->arch);
-    pl_work w = { .p = p, .c = c, .s = s, .err = err, .status = MLC_OK };
+    const struct cl_family *family = cl_family_of(c->arch);
+    cl_work w = { .p = p, .c = c, .s = s, .err = err, .status = MLC_OK };
     uint32_t layers = 0, width = 0, heads = 1;
 
     if (family == NULL)
         return mlci_fail(err, MLC_EUNSUPPORTED, 0, "architecture \"%.*s\" cannot be converted",
                          (int)mlci_min(c->arch.n, 60), c->arch.p);
-    w.status = mlci_config_u32(c, ".block_count", 1, PL_MAX_LAYERS, &layers, err);
+    w.status = mlci_config_u32(c, ".block_count", 1, CL_MAX_LAYERS, &layers, err);
     if (w.status == MLC_OK)
         w.status = mlci_config_u32(c, ".embedding_length", 1, 1 << 20, &width, err);
     if (w.status == MLC_OK)
@@ -369,17 +370,17 @@ mlc_status mlci_convert_plan(mlci_plan_out *p, const mlci_files *f, const mlci_c
     if (w.status == MLC_OK)
         w.status = mlci_config_u32_or(c, ".expert_count", 0, 4096, 0, &w.n_experts, err);
     w.pairs = !f->halves && mlci_text_is(c->arch, "llama");
-    pl_put(&w, "output", family->head, -1, ".weight", true);
-    pl_put(&w, "token_embd", family->embed, -1, ".weight", true);
+    cl_put(&w, "output", family->head, -1, ".weight", true);
+    cl_put(&w, "token_embd", family->embed, -1, ".weight", true);
     if (family->positions[0] != 0)
-        pl_put(&w, "position_embd", family->positions, -1, ".weight", true);
+        cl_put(&w, "position_embd", family->positions, -1, ".weight", true);
     for (uint32_t l = 0; l < layers && w.status == MLC_OK; l++)
-        pl_layer(&w, family, (long)l);
-    pl_put(&w, "output_norm", family->norm, -1, ".bias", false);
-    pl_put(&w, "output_norm", family->norm, -1, ".weight", false);
+        cl_layer(&w, family, (long)l);
+    cl_put(&w, "output_norm", family->norm, -1, ".bias", false);
+    cl_put(&w, "output_norm", family->norm, -1, ".weight", false);
     if (w.status == MLC_OK)
-        pl_check(&w, f);
+        cl_check(&w, f);
     if (w.status == MLC_OK)
-        pl_places(&w);
+        cl_places(&w);
     return w.status;
 }

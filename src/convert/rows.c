@@ -111,7 +111,8 @@ static mlc_status ro_floats(const ro_job *j, const mlci_tensor *t, uint64_t row,
                           room->blocks, &blocks, &room->err);
     if (st != MLC_OK)
         return st;
-    if (t->format == MLCI_F16 && !t->plus_one && j->s->dtype == MLCI_GROUP_F16 && (uintptr_t)blocks % 2 == 0) {
+    if (source == MLCI_GROUP_F16 && !t->plus_one && j->s->dtype == source
+        && (uintptr_t)blocks % 2 == 0) {
         j->kernels->f16((const uint16_t *)(const void *)blocks, n, room->x);
     } else {
         mlci_blocks_decode(t->format, blocks, n, room->x);

@@ -97,7 +97,7 @@ static mlc_status tj_open(tj_writer *w)
     return MLC_OK;
 }
 
-/* ---- parts ----------------------------------------------------------------------------------- */
+/* ---- parts --------------------------------------------------------------------------------- */
 
 static void tj_added(const tj_writer *w)
 {
@@ -188,7 +188,7 @@ static void tj_template(const tj_writer *w)
     mlci_buf_text(w->b, "]}}},\n");
 }
 
-/* ---- merges ---------------------------------------------------------------------------------- */
+/* ---- merges -------------------------------------------------------------------------------- */
 
 static void tj_pair(const tj_writer *w, const char *comma, mlci_text a, mlci_text b)
 {
