@@ -265,6 +265,10 @@ typedef struct mlc_model_options {
      * NULL.  Anything but MLC_OK stops the open with that status.          */
     mlc_status (*progress)(void *user, double done);
     void       *progress_user;
+    /* NULL: weights stay as they are stored.  "q4f16_1", "q4f16_2" (MLC-LLM's names): matrices
+     * that are stored as floats become 4-bit codes while they load, the same as mlc convert
+     * writes; embedding and head stay floats with _2. */
+    const char *quantization;
 } mlc_model_options;
 
 enum {

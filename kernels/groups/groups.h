@@ -27,8 +27,8 @@ typedef struct mlci_group_kernels {
      * group.  most: 3 or 7. */
     void (*codes)(const float *x, size_t n, size_t size, int most, mlci_group_dtype dtype,
                   uint8_t *codes, float *scales);
-    /* Half precision to floats. */
-    void (*f16)(const uint16_t *in, size_t n, float *out);
+    /* Half precision, little-endian at any address, to floats. */
+    void (*f16)(const uint8_t *in, size_t n, float *out);
     /* n codes (a multiple of 32) and their scales, which are float16, as blocks of Q4_0. */
     void (*q4_0)(const uint8_t *codes, const float *scales, size_t n, uint8_t *blocks);
 } mlci_group_kernels;

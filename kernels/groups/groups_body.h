@@ -30,14 +30,15 @@ static float gr_scale(float x, mlci_group_dtype dtype)
 MLCI_INLINE void gr_group(const float *x, size_t n, float most, int cut, mlci_group_dtype dtype,
                           uint8_t *codes, float *scale)
 {
-    float largest = 0, s;
+    uint32_t largest = 0;             /* as bits, which have the same order */
+    float s;
 
     for (size_t i = 0; i < n; i++) {
-        const float a = mlci_bits_f32(mlci_f32_bits(x[i]) & 0x7fffffffu);
+        const uint32_t a = mlci_f32_bits(x[i]) & 0x7fffffffu;
 
         largest = a > largest ? a : largest;
     }
-    *scale = s = gr_scale(largest / most, dtype);
+    *scale = s = gr_scale(mlci_bits_f32(largest) / most, dtype);
     if (!(s > 0)) {
         for (size_t i = 0; i < n; i++)
             codes[i] = (uint8_t)(int)most;

@@ -7,10 +7,10 @@
 
 #include <stddef.h>
 
-static void gr_f16(const uint16_t *in, size_t n, float *out)
+static void gr_f16(const uint8_t *in, size_t n, float *out)
 {
     for (size_t i = 0; i < n; i++)
-        out[i] = mlci_f16_to_f32(in[i]);
+        out[i] = mlci_f16_at(in + 2 * i);
 }
 
 #include "groups_body.h"

@@ -62,6 +62,9 @@ typedef struct mlci_tensor {
     uint64_t    scales;
     uint32_t    scales_file, bits;
     bool        scales_bf16;
+    /* Its rows are floats of this format and become Q4_0 when they are read. */
+    bool        coded;
+    mlci_format source;
     /* Matrices of equal shape, one below the other, make it; n_parts 0: it is one.  Of the
      * members above only name, format, rank, dims and n_bytes count then. */
     const struct mlci_tensor *const *parts;

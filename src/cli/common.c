@@ -89,6 +89,7 @@ int cli_open(const cli_options *o, mlc_context **ctx, const char *path, uint32_t
     mo.device = o->device;
     mo.progress = co_progress;
     mo.progress_user = &bar;
+    mo.quantization = o->quantization;
     st = o->without != NULL ? mlcx_model_open(*ctx, path, o->without, &mo, model, &err)
                             : mlc_model_open(*ctx, path, &mo, model, &err);
     if (bar.shown)

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MA_COMMON "device tier threads kv verbose help "
+#define MA_COMMON "device tier threads kv verbose help quantization "
 #define MA_SAMPLING "temperature top-p top-k min-p repetition-penalty presence-penalty " \
                     "frequency-penalty seed max-tokens stop "
 
@@ -104,7 +104,7 @@ static const ma_option ma_options[] = {
     OPT("spaced", 0, MA_FLAG, spaced, NULL, "one space behind each comma and colon"),
     OPT("in-order", 0, MA_FLAG, in_order, NULL, "members as \"properties\" lists them"),
     OPT("plain", 0, MA_FLAG, plain, NULL, "strings escape only what must be"),
-    OPT("quantization", 'q', MA_TEXT, quantization, "Q", "q4f16_1 (the default), q0f16, ..."),
+    OPT("quantization", 'q', MA_TEXT, quantization, "Q", "weights as 4-bit codes: q4f16_1"),
     OPT("output", 'o', MA_TEXT, output, "DIR", "the directory to write"),
     OPT("json", 0, MA_FLAG, json, NULL, "JSON on stdout"),
     OPT("device", 0, MA_TEXT, device, "D", "auto, cpu, cuda:0, vulkan:0, opencl:0"),

@@ -282,8 +282,8 @@ static void cv_cache(const cv_work *w, mlci_buf *b, bool half)
         const char *comma = "\n";
 
         mlci_buf_format(b, "%s\n  {\"dataPath\": \"params_shard_%u.bin\", "
-                        "\"format\": \"raw-shard\", \"nbytes\": %llu, \"records\": [", s > 0 ? "," : "", s,
-                        (unsigned long long)w->plan.shards[s].bytes);
+                        "\"format\": \"raw-shard\", \"nbytes\": %llu, \"records\": [",
+                        s > 0 ? "," : "", s, (unsigned long long)w->plan.shards[s].bytes);
         for (uint32_t i = 0; i < w->plan.n; i++)
             for (int scales = 0; scales < 2; scales++) {
                 const mlci_out *o = &w->plan.items[i];

@@ -6,7 +6,6 @@
 #include "../base/half.h"
 #include "../base/pool.h"
 #include "../load/tensor.h"
-#include "../runtime/device.h"
 #include "convert.h"
 
 #include <string.h>
@@ -28,16 +27,6 @@ typedef struct ro_job {
     mlci_out_data     *data;
     ro_room           *rooms;      /* of each thread                            */
 } ro_job;
-
-static const mlci_group_kernels *ro_kernels(const mlc_context *ctx)
-{
-#if defined __x86_64__
-    if (mlci_context_devices(ctx)->tier != MLCI_TIER_SCALAR)
-        return &mlci_groups_avx2;
-#endif
-    (void)ctx;
-    return &mlci_groups_scalar;
-}
 
 static uint64_t ro_part_rows(const mlci_tensor *t)
 {
@@ -111,9 +100,8 @@ static mlc_status ro_floats(const ro_job *j, const mlci_tensor *t, uint64_t row,
                           room->blocks, &blocks, &room->err);
     if (st != MLC_OK)
         return st;
-    if (source == MLCI_GROUP_F16 && !t->plus_one && j->s->dtype == source
-        && (uintptr_t)blocks % 2 == 0) {
-        j->kernels->f16((const uint16_t *)(const void *)blocks, n, room->x);
+    if (source == MLCI_GROUP_F16 && !t->plus_one && j->s->dtype == source) {
+        j->kernels->f16(blocks, n, room->x);
     } else {
         mlci_blocks_decode(t->format, blocks, n, room->x);
         for (size_t i = 0; i < n; i++)
@@ -233,7 +221,7 @@ mlc_status mlci_convert_rows(const mlci_files *f, const mlci_out *o, const mlci_
                              mlci_out_data *data, mlc_error *err)
 {
     mlc_context *ctx = f->ctx;
-    ro_job j = { f, o, s, ro_kernels(ctx), data, NULL };
+    ro_job j = { f, o, s, mlci_tensor_groups(ctx), data, NULL };
     mlc_status st = MLC_OK;
 
     data->codes = mlci_new(ctx, (size_t)o->bytes, 1);

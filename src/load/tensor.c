@@ -3,11 +3,13 @@
  * tensor.c - tensor.h.
  */
 #include "tensor.h"
+#include "../../kernels/weight/blocks.h"
 #include "../base/half.h"
+#include "../runtime/device.h"
 
 #include <string.h>
 
-enum { TE_SOME = 256 };
+enum { TE_SOME = 256, TE_CODED = 8 };
 
 size_t mlci_tensor_row_bytes(const mlci_tensor *t)
 {
@@ -17,8 +19,8 @@ size_t mlci_tensor_row_bytes(const mlci_tensor *t)
 
 bool mlci_tensor_mapped(const mlci_source *files, const mlci_tensor *t)
 {
-    return t->n_parts == 0 && files[t->file].data != NULL && t->stored == MLCI_STORED_BLOCKS
-        && t->run == 0;
+    return t->n_parts == 0 && !t->coded && files[t->file].data != NULL
+        && t->stored == MLCI_STORED_BLOCKS && t->run == 0;
 }
 
 /* Rows in runs, one run after the other. */
@@ -199,6 +201,86 @@ static mlc_status te_parts(const mlci_source *files, const mlci_tensor *t, uint6
     return st;
 }
 
+/* ---- codes made on the way --------------------------------------------------------------- */
+
+const mlci_group_kernels *mlci_tensor_groups(const mlc_context *ctx)
+{
+#if defined __x86_64__
+    if (mlci_context_devices(ctx)->tier != MLCI_TIER_SCALAR)
+        return &mlci_groups_avx2;
+#endif
+    (void)ctx;
+    return &mlci_groups_scalar;
+}
+
+void mlci_tensor_code(mlci_tensor *t)
+{
+    t->coded = true;
+    t->source = t->format;
+    t->format = MLCI_Q4_0;
+    t->n_bytes = t->dims[0] * (t->dims[1] / 32) * 18;
+}
+
+/* As it is stored. */
+static mlci_tensor te_stored(const mlci_tensor *t)
+{
+    mlci_tensor s = *t;
+
+    if (!t->coded)
+        return s;
+    s.coded = false;
+    s.format = t->source;
+    s.n_bytes = t->dims[0] * t->dims[1] * mlci_format_table[t->source].block_bytes;
+    return s;
+}
+
+/* What rows become codes in: of k rows as stored, and one row's values, codes, scales. */
+typedef struct te_room { uint8_t *bytes, *rows, *codes; float *x, *scales; size_t n; } te_room;
+
+static mlc_status te_room_open(te_room *r, const mlci_source *files, size_t row, size_t columns,
+                               mlc_error *err)
+{
+    const size_t rows = mlci_round_up(TE_CODED * row, 64), n = mlci_round_up(columns, 64);
+
+    r->n = rows + n * 4 + n * 4 + n;
+    r->bytes = r->rows = mlci_new(files->ctx, r->n, 1);
+    if (r->bytes == NULL)
+        return mlci_nomem(err, "rows");
+    r->x = (float *)(void *)(r->bytes + rows);
+    r->scales = r->x + n;
+    r->codes = (uint8_t *)(r->scales + n);
+    return MLC_OK;
+}
+
+static mlc_status te_coded(const mlci_source *files, const mlci_tensor *t, uint64_t begin,
+                           size_t n, uint8_t *out, mlc_error *err)
+{
+    const mlci_group_kernels *k = mlci_tensor_groups(files->ctx);
+    const mlci_tensor stored = te_stored(t);
+    const size_t columns = (size_t)t->dims[1], row = mlci_tensor_row_bytes(&stored);
+    te_room room = { 0 };
+    mlc_status st = te_room_open(&room, files, row, columns, err);
+
+    for (size_t done = 0; done < n && st == MLC_OK; done += TE_CODED) {
+        const size_t some = mlci_min(n - done, (size_t)TE_CODED);
+        const uint8_t *rows;
+
+        st = mlci_tensor_rows(files, &stored, begin + done, some, room.rows, &rows, err);
+        for (size_t i = 0; i < some && st == MLC_OK; i++, rows += row) {
+            if (t->source == MLCI_F16)
+                k->f16(rows, columns, room.x);
+            else
+                mlci_blocks_decode(t->source, rows, columns, room.x);
+            for (size_t c = 0; c < columns && t->source != MLCI_F16; c++)
+                room.x[c] = mlci_f16_to_f32(mlci_f32_to_f16(room.x[c]));
+            k->codes(room.x, columns, 32, 7, MLCI_GROUP_F16, room.codes, room.scales);
+            k->q4_0(room.codes, room.scales, columns, out + (done + i) * (columns / 32 * 18));
+        }
+    }
+    mlci_delete(files->ctx, room.bytes, room.bytes != NULL ? room.n : 0, 1);
+    return st;
+}
+
 mlc_status mlci_tensor_rows(const mlci_source *files, const mlci_tensor *t, uint64_t begin,
                             size_t n, uint8_t *buffer, const uint8_t **out, mlc_error *err)
 {
@@ -207,6 +289,8 @@ mlc_status mlci_tensor_rows(const mlci_source *files, const mlci_tensor *t, uint
         *out = files[t->file].data + t->offset + begin * mlci_tensor_row_bytes(t);
         return MLC_OK;
     }
+    if (t->coded)
+        return te_coded(files, t, begin, n, buffer, err);
     if (t->n_parts > 0)
         return te_parts(files, t, begin, n, buffer, err);
     switch (t->stored) {
@@ -217,8 +301,9 @@ mlc_status mlci_tensor_rows(const mlci_source *files, const mlci_tensor *t, uint
     }
 }
 
-void mlci_tensor_release(const mlci_source *files, const mlci_tensor *t, uint64_t begin, size_t n)
+void mlci_tensor_release(const mlci_source *files, const mlci_tensor *as, uint64_t begin, size_t n)
 {
+    const mlci_tensor stored = te_stored(as), *t = &stored;
     const size_t row = mlci_tensor_row_bytes(t);
     const uint64_t each = t->n_parts > 0 ? t->parts[0]->dims[0] : 0;
 

@@ -5,11 +5,18 @@
 #ifndef MLCI_TENSOR_H
 #define MLCI_TENSOR_H
 
+#include "../../kernels/groups/groups.h"
 #include "../base/config.h"
 #include "source.h"
 
 /* Bytes of a row of blocks; a vector's rows are its blocks. */
 size_t mlci_tensor_row_bytes(const mlci_tensor *t);
+
+/* A matrix of floats whose rows are to be blocks of Q4_0, with the codes of MLC's q4f16_1. */
+void mlci_tensor_code(mlci_tensor *t);
+
+/* Codes of rows, by the context's tier. */
+const mlci_group_kernels *mlci_tensor_groups(const mlc_context *ctx);
 
 /* Do the rows lie in a mapping as they are wanted? */
 bool mlci_tensor_mapped(const mlci_source *files, const mlci_tensor *t);

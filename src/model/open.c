@@ -6,12 +6,14 @@
  * that is half built, so failure and normal closing are the same code.
  */
 #include "model.h"
+#include "../load/tensor.h"
 #include "../runtime/device.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { MO_OPTIONS_V0 = sizeof(mlc_model_options) };
+enum { MO_OPTIONS_V0 = offsetof(mlc_model_options, quantization) };
 
 /* Graph, plan, texts: the largest models have some 10,000 nodes of 120 bytes;
  * compiling takes as much again for each pass. */
@@ -33,6 +35,13 @@ void mlc_model_info_init_sized(mlc_model_info *info, size_t size)
 }
 
 /* ---- steps ------------------------------------------------------------------------------ */
+
+static bool mo_named(mlci_text name, const char *end)
+{
+    const size_t n = strlen(end);
+
+    return name.n >= n && memcmp(name.p + name.n - n, end, n) == 0;
+}
 
 static mlc_status mo_text(mlc_model *m, const char *key, const char **out, size_t *n,
                           mlc_error *err)
@@ -179,6 +188,30 @@ mlc_status mlci_model_compile(const mlci_config *config, const mlci_goal *goal,
     return st == MLC_OK ? mlci_compile(m, goal->without, plan, trace, user) : st;
 }
 
+/* Products' matrices and tables that are floats get codes when they are read.  What chooses
+ * experts stays as it is. */
+static mlc_status mo_quantize(mlc_model *m, const char *name, mlc_error *err)
+{
+    const bool ends = strcmp(name, "q4f16_1") == 0;
+
+    if (!ends && strcmp(name, "q4f16_2") != 0)
+        return mlci_fail(err, MLC_EUNSUPPORTED, 0, "quantization \"%.40s\" is unsupported while "
+                         "loading (q4f16_1 and q4f16_2 are)", name);
+    for (size_t i = 0; i < m->files.directory.n_tensors; i++) {
+        mlci_tensor *t = &m->files.directory.tensors[i];
+        const bool end = mlci_text_is(t->name, "token_embd.weight")
+                      || mlci_text_is(t->name, "output.weight");
+
+        const bool floats = t->format == MLCI_F32 || t->format == MLCI_F16
+                         || t->format == MLCI_BF16;
+
+        if (t->rank == 2 && floats && t->dims[1] % 32 == 0
+            && t->dims[0] > 1 && (!end || ends) && !mo_named(t->name, ".ffn_gate_inp.weight"))
+            mlci_tensor_code(t);
+    }
+    return MLC_OK;
+}
+
 static mlc_status mo_compile(mlc_model *m, const mlci_how *how, mlc_error *err)
 {
     mlci_goal goal = { .without = how->without, .target = MLCI_TARGET_CPU,
@@ -279,6 +312,8 @@ mlc_status mlci_model_open(mlc_context *ctx, const char *path, const mlc_source 
     st = path != NULL
         ? mlci_files_open(&m->files, ctx, path, (opts.flags & MLC_MODEL_NO_MMAP) == 0, err)
         : mlci_files_open_user(&m->files, ctx, source, err);
+    if (st == MLC_OK && opts.quantization != NULL)
+        st = mo_quantize(m, opts.quantization, err);
     if (st == MLC_OK)
         st = mo_open(m, &opts, how != NULL ? how : &usual, err);
     if (st != MLC_OK) {

@@ -50,6 +50,7 @@ int main(void)
     AT(mlc_model_options, device);
     AT(mlc_model_options, progress);
     AT(mlc_model_options, progress_user);
+    AT(mlc_model_options, quantization);
     SIZE(mlc_model_info);
     AT(mlc_model_info, struct_size);
     AT(mlc_model_info, n_layers);

@@ -36,6 +36,56 @@ static void we_pack(void *arg, mlci_team *team, uint32_t thread)
                      p->out + a * p->packed->panel_bytes);
 }
 
+/* Rows that are made on the way, by all threads. */
+typedef struct we_rows_job {
+    const mlci_source *files;
+    const mlci_tensor *t;
+    uint64_t    begin;
+    size_t      n, row_bytes;
+    uint8_t    *out;
+    mlci_mutex  mutex;
+    mlc_error  *err;           /* of the first that failed                      */
+    mlc_status  status;
+} we_rows_job;
+
+static void we_make(void *arg, mlci_team *team, uint32_t thread)
+{
+    we_rows_job *j = arg;
+    const uint8_t *rows;
+    mlc_error err = { 0 };
+    mlc_status st;
+    size_t a, b;
+
+    mlci_team_share(team, thread, j->n, &a, &b);
+    if (a == b)
+        return;
+    st = mlci_tensor_rows(j->files, j->t, j->begin + a, b - a, j->out + a * j->row_bytes, &rows,
+                          &err);
+    if (st == MLC_OK)
+        return;
+    mlci_os_lock(&j->mutex);
+    if (j->status == MLC_OK && j->err != NULL)
+        *j->err = err;
+    j->status = st;
+    mlci_os_unlock(&j->mutex);
+}
+
+/* As mlci_tensor_rows.  Mapped files can be read by several threads; the caller's cannot. */
+static mlc_status we_get(const mlci_load *load, const mlci_tensor *t, uint64_t begin, size_t n,
+                         uint8_t *buffer, const uint8_t **out, mlc_error *err)
+{
+    const uint32_t file = t->n_parts > 0 ? t->parts[0]->file : t->file;
+    we_rows_job j = { .files = load->files, .t = t, .begin = begin, .n = n, .out = buffer,
+                      .row_bytes = mlci_tensor_row_bytes(t), .err = err, .status = MLC_OK };
+
+    if (!t->coded || load->files[file].data == NULL || mlci_os_mutex_init(&j.mutex) != 0)
+        return mlci_tensor_rows(load->files, t, begin, n, buffer, out, err);
+    *out = buffer;
+    mlci_pool_run(load->ctx->pool, we_make, &j);
+    mlci_os_mutex_reset(&j.mutex);
+    return j.status;
+}
+
 typedef struct we_reader {
     const mlci_load *load;
     uint8_t  *buffer;         /* of a piece, when a tensor is not mapped as it is */
@@ -118,7 +168,7 @@ static mlc_status we_panels(we_reader *r, const mlci_tensor *t, const we_part *p
         we_piece piece = { packed, t->format, NULL, part->row_bytes, p, end,
                            out + p * packed->panel_bytes };
 
-        st = mlci_tensor_rows(files, t, from, rows, r->buffer, &piece.blocks, err);
+        st = we_get(r->load, t, from, rows, r->buffer, &piece.blocks, err);
         if (st == MLC_OK) {
             piece.blocks += part->skip;
             mlci_pool_run(r->load->ctx->pool, we_pack, &piece);
@@ -151,9 +201,11 @@ static mlc_status we_matrix(we_reader *r, const mlci_node *node, cpu_weight *w,
 static mlc_status we_rows(we_reader *r, const mlci_tensor *t, cpu_weight *w,
                           uint8_t *out, mlc_error *err)
 {
-    mlc_status st = mlci_tensor_rows(r->load->files, t, 0, (size_t)t->dims[0], out, &w->rows, err);
+    mlc_status st = we_get(r->load, t, 0, (size_t)t->dims[0], out, &w->rows, err);
 
     w->row_bytes = mlci_tensor_row_bytes(t);
+    if (st == MLC_OK && w->rows == out)
+        mlci_tensor_release(r->load->files, t, 0, (size_t)t->dims[0]);
     return st == MLC_OK ? we_progress(r, t->n_bytes, err) : st;
 }
 
