@@ -48,7 +48,7 @@ static uint32_t de_attention(mlci_module *m, const mlci_decoder *d, uint32_t x, 
     const float scale = d->style.attention_scale > 0 ? d->style.attention_scale
                                                      : 1.0f / sqrtf((float)d->head_dim);
     const bool pairs = d->style.pairs && !m->config->halves;
-    uint32_t q, k, v;
+    uint32_t q, k, v, sinks = 0;
 
     q = de_heads(m, d, x, "blk.%u.attn_q", "blk.%u.attn_q_norm.weight", layer, d->n_heads);
     k = de_heads(m, d, x, "blk.%u.attn_k", "blk.%u.attn_k_norm.weight", layer, d->n_kv_heads);
@@ -58,7 +58,10 @@ static uint32_t de_attention(mlci_module *m, const mlci_decoder *d, uint32_t x, 
         k = mlci_rope_op(m, k, table, pairs);
     }
     v = mlci_heads(m, v, d->n_kv_heads, d->head_dim);
-    x = mlci_attention(m, q, mlci_kv_append(m, k, v, pool), scale, d->style.attention_cap);
+    if (d->style.sinks)
+        sinks = mlci_vector(m, "blk.%u.attn_sinks.weight", layer, d->n_heads);
+    x = mlci_attention(m, q, mlci_kv_append(m, k, v, pool), sinks, scale,
+                       d->style.attention_cap);
     return mlci_linear(m, mlci_flat(m, x), "blk.%u.attn_output", layer, d->width,
                        d->n_heads * d->head_dim);
 }
@@ -74,6 +77,13 @@ static uint32_t de_ffn(mlci_module *m, const mlci_decoder *d, uint32_t x, uint32
     up = mlci_linear(m, x, "blk.%u.ffn_up", layer, d->ffn, d->width);
     return mlci_linear(m, mlci_unary(m, d->style.activation, up, 0), "blk.%u.ffn_down", layer,
                        d->width, d->ffn);
+}
+
+/* gpt-oss' GGUF files call it after what is before it. */
+static const char *de_ffn_norm(const mlci_module *m, const mlci_decoder *d, uint32_t layer)
+{
+    return d->style.sinks && mlci_has_tensor(m, "blk.%u.post_attention_norm.weight", layer)
+         ? "blk.%u.post_attention_norm" : "blk.%u.ffn_norm";
 }
 
 static uint32_t de_layer(mlci_module *m, const mlci_decoder *d, uint32_t x, uint32_t layer,
@@ -92,7 +102,7 @@ static uint32_t de_layer(mlci_module *m, const mlci_decoder *d, uint32_t x, uint
         return mlci_add_op(m, mlci_add_op(m, x, h), de_ffn(m, d, f, layer));
     }
     x = mlci_add_op(m, x, h);
-    h = s->post_norms_only ? x : de_norm(m, d, x, "blk.%u.ffn_norm", layer);
+    h = s->post_norms_only ? x : de_norm(m, d, x, de_ffn_norm(m, d, layer), layer);
     h = de_ffn(m, d, h, layer);
     if (s->post_norms || s->post_norms_only)
         h = de_norm(m, d, h, "blk.%u.post_ffw_norm", layer);

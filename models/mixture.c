@@ -63,10 +63,12 @@ uint32_t mlci_mixture_ffn(mlci_module *m, const mlci_decoder *d, uint32_t x, uin
                         mlci_linear(m, x, "blk.%u.ffn_gate_inp", layer, mx->n, d->width), 0);
     ids = mlci_top_k(m, scores, &mx->route);
     weights = mlci_chosen(m, scores, ids, &mx->route);
-    gate = mlci_experts(m, x, ids, "blk.%u.ffn_gate_exps.weight", layer, mx->n, mx->ffn, d->width);
-    up = mlci_experts(m, x, ids, "blk.%u.ffn_up_exps.weight", layer, mx->n, mx->ffn, d->width);
-    y = mlci_mul_op(m, mlci_unary(m, d->style.activation, gate, 0), up);
-    y = mlci_experts(m, y, ids, "blk.%u.ffn_down_exps.weight", layer, mx->n, d->width, mx->ffn);
+    gate = mlci_experts(m, x, ids, "blk.%u.ffn_gate_exps", layer, mx->n, mx->ffn, d->width);
+    up = mlci_experts(m, x, ids, "blk.%u.ffn_up_exps", layer, mx->n, mx->ffn, d->width);
+    y = d->style.swiglu_limit > 0
+      ? mlci_swiglu_limited(m, gate, up, 1.702f, d->style.swiglu_limit)
+      : mlci_mul_op(m, mlci_unary(m, d->style.activation, gate, 0), up);
+    y = mlci_experts(m, y, ids, "blk.%u.ffn_down_exps", layer, mx->n, d->width, mx->ffn);
     y = mlci_combine(m, y, weights);
     return mx->shared_ffn > 0 ? mlci_add_op(m, y, mx_shared(m, d, x, layer)) : y;
 }

@@ -19,6 +19,7 @@ static const struct {
     { "qwen3", "qwen3", mlci_model_qwen3 },
     { "qwen2moe", "qwen2_moe", mlci_model_qwen2moe },
     { "qwen3moe", "qwen3_moe", mlci_model_qwen3moe },
+    { "gpt-oss", "gpt_oss", mlci_model_gptoss },
     { "gemma", "gemma", mlci_model_gemma },
     { "gemma2", "gemma2", mlci_model_gemma2 },
     { "phi2", "phi", mlci_model_phi2 },

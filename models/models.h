@@ -25,6 +25,8 @@ typedef struct mlci_style {
     bool     one_norm;          /* parallel: through the same norm            */
     bool     plain_ffn;         /* down(act(up x)), no gate                   */
     bool     positions;         /* a table of positions, no rotation          */
+    bool     sinks;             /* a score more in each head's softmax        */
+    float    swiglu_limit;      /* of gates and ups; 0: plain                 */
     uint32_t local_pattern;     /* every so many-th layer has no window       */
     mlci_rope local_rope;       /* of those that have one; base 0: as all     */
     uint32_t still_every;       /* every so many-th layer has no rotation     */
@@ -85,6 +87,7 @@ mlc_status mlci_model_qwen2(mlci_module *m, mlci_decoder *d);
 mlc_status mlci_model_qwen3(mlci_module *m, mlci_decoder *d);
 mlc_status mlci_model_qwen2moe(mlci_module *m, mlci_decoder *d);
 mlc_status mlci_model_qwen3moe(mlci_module *m, mlci_decoder *d);
+mlc_status mlci_model_gptoss(mlci_module *m, mlci_decoder *d);
 mlc_status mlci_model_gemma(mlci_module *m, mlci_decoder *d);
 mlc_status mlci_model_gemma2(mlci_module *m, mlci_decoder *d);
 mlc_status mlci_model_gemma3(mlci_module *m, mlci_decoder *d);

@@ -44,7 +44,8 @@ static inline bool model_key(const void *impl, const char *key, size_t n, mlci_v
         { ".expert_feed_forward_length", 32 }, { ".expert_shared_feed_forward_length", 96 },
     };
     const char *dot = memchr(key, '.', n);
-    const bool mixture = dot != NULL && dot - key > 3 && memcmp(dot - 3, "moe", 3) == 0;
+    const bool mixture = dot != NULL && dot - key > 3 && (memcmp(dot - 3, "moe", 3) == 0
+                                                          || memcmp(dot - 3, "oss", 3) == 0);
 
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         size_t k = strlen(table[i].end);
@@ -306,7 +307,8 @@ static inline void attend(const graph *g, int run, const mlci_node *n, const flo
     for (int64_t i = 0; i < ROWS * heads; i++) {
         const int64_t row = i / heads, kv = i % heads / (heads / p->n_heads);
         const int64_t first = n->window > 0 && row + 1 > n->window ? row + 1 - n->window : 0;
-        double sum = 0, acc[64] = { 0 };
+        const float *sinks = n->inputs[2] != 0 ? g->node_values[n->inputs[2]] : NULL;
+        double sum = sinks != NULL ? exp((double)sinks[i % heads]) : 0, acc[64] = { 0 };
 
         for (int64_t k = first; k <= row; k++) {
             const int64_t at = (k * p->n_heads + kv) * d;
@@ -363,7 +365,7 @@ static inline void route_chosen(const mlci_route *r, const mlci_array *x, const 
 
 /* Weights are blocks of Q4_0. */
 static inline void route_experts(const mlci_array *x, const mlci_array *ids, const mlci_array *w,
-                                 uint32_t n_experts, float *out)
+                                 const float *bias, uint32_t n_experts, float *out)
 {
     const int64_t pairs = ids->dims[0] * ids->dims[1], rows = w->dims[0] / n_experts;
 
@@ -373,7 +375,7 @@ static inline void route_experts(const mlci_array *x, const mlci_array *ids, con
             const uint8_t *b = (const uint8_t *)w->data + (e * rows + r) * w->dims[1] * 18;
             const float *in = (const float *)x->data
                             + (x->dims[0] == pairs ? p : p / ids->dims[1]) * x->dims[1];
-            double sum = 0;
+            double sum = bias != NULL ? (double)bias[e * rows + r] : 0;
 
             for (int64_t k = 0; k < x->dims[1]; k++) {
                 const uint8_t *block = b + k / 32 * 18, byte = block[2 + k % 16];
@@ -394,7 +396,9 @@ static inline bool run_route(const graph *g, const mlci_node *n, const mlci_arra
     else if (n->op == MLCI_OP_CHOSEN)
         route_chosen(&n->route, &in[0], &in[1], out);
     else if (n->op == MLCI_OP_EXPERTS)
-        route_experts(&in[0], &in[1], &in[2], g->m.nodes[n->inputs[2]].units, out);
+        route_experts(&in[0], &in[1], &in[2],
+                      n->inputs[3] != 0 ? g->node_values[n->inputs[3]] : NULL,
+                      g->m.nodes[n->inputs[2]].units, out);
     return n->op == MLCI_OP_TOP_K || n->op == MLCI_OP_CHOSEN || n->op == MLCI_OP_EXPERTS;
 }
 

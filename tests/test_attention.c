@@ -19,30 +19,34 @@ typedef struct problem {
     int32_t  first;                       /* position of the first row           */
     bool     f32;
     float    scale, cap;
+    bool     sinks;
 } problem;
 
 static const problem problems[] = {
     /* decode at several depths; odd sizes; groups; windows; whole prompts */
-    { 64, 3, 3, 0, 1, 0, false, 0.125f, 0 },
-    { 64, 9, 3, 0, 1, 255, false, 0.125f, 0 },
-    { 64, 9, 3, 0, 1, 256, false, 0.125f, 0 },
-    { 64, 14, 7, 0, 2, 500, false, 0.125f, 0 },
-    { 256, 4, 4, 100, 1, 300, false, 0.0625f, 0 },
-    { 256, 4, 4, 512, 3, 700, false, 0.0625f, 0 },
-    { 17, 2, 1, 0, 5, 62, false, 0.2425f, 0 },
-    { 1, 1, 1, 0, 3, 63, false, 1.0f, 0 },
-    { 80, 6, 2, 0, 70, 0, false, 0.1118f, 0 },
-    { 32, 4, 2, 16, 70, 10, false, 0.1768f, 0 },
-    { 64, 9, 3, 0, 64, 190, true, 0.125f, 0 },
-    { 64, 2, 2, 1, 9, 100, true, 0.125f, 0 },
-    { 128, 60, 60, 0, 2, 290, false, 0.0884f, 0 },   /* a group beyond one call  */
-    { 32, 4, 2, 16, 70, 10, false, 0.5f, 1.5f },     /* capped                   */
-    { 64, 2, 2, 0, 3, 300, true, 1.0f, 5.0f },
+    { 64, 3, 3, 0, 1, 0, false, 0.125f, 0, false },
+    { 64, 9, 3, 0, 1, 255, false, 0.125f, 0, false },
+    { 64, 9, 3, 0, 1, 256, false, 0.125f, 0, false },
+    { 64, 14, 7, 0, 2, 500, false, 0.125f, 0, false },
+    { 256, 4, 4, 100, 1, 300, false, 0.0625f, 0, false },
+    { 256, 4, 4, 512, 3, 700, false, 0.0625f, 0, false },
+    { 17, 2, 1, 0, 5, 62, false, 0.2425f, 0, false },
+    { 1, 1, 1, 0, 3, 63, false, 1.0f, 0, false },
+    { 80, 6, 2, 0, 70, 0, false, 0.1118f, 0, false },
+    { 32, 4, 2, 16, 70, 10, false, 0.1768f, 0, false },
+    { 64, 9, 3, 0, 64, 190, true, 0.125f, 0, false },
+    { 64, 2, 2, 1, 9, 100, true, 0.125f, 0, false },
+    { 128, 60, 60, 0, 2, 290, false, 0.0884f, 0, false },   /* a group beyond one call  */
+    { 32, 4, 2, 16, 70, 10, false, 0.5f, 1.5f, false },     /* capped                   */
+    { 64, 2, 2, 0, 3, 300, true, 1.0f, 5.0f, false },
+    { 64, 9, 3, 0, 2, 300, false, 0.125f, 0, true },
+    { 32, 4, 2, 16, 70, 10, true, 0.5f, 0, true },
 };
 
 typedef struct state {
     mlci_attention_args args;
     float    q[MAX_ROWS * 60 * 256], out[MAX_ROWS * 60 * 256 + PAD];
+    float    sinks[60];                   /* of less and of more than the scores */
     int32_t  positions[MAX_ROWS];
     uint8_t *table[MAX_PAGES];
     uint8_t *const *pages[MAX_ROWS];
@@ -83,8 +87,11 @@ static void make(state *s, const problem *p, const mlci_attention_kernels *k,
         s->positions[i] = p->first + (int32_t)i;
         s->pages[i] = s->table;
     }
-    s->args = (mlci_attention_args){ s->q, s->out, p->heads, p->group, p->scale, p->cap, p->window,
-                                     kv, s->positions, s->pages };
+    for (uint32_t h = 0; h < 60; h++)
+        s->sinks[h] = 8 * t_uniform(&seed);
+    s->args = (mlci_attention_args){ s->q, s->out, p->heads, p->group, p->scale, p->cap,
+                                     p->sinks ? s->sinks : NULL, p->window, kv, s->positions,
+                                     s->pages };
 }
 
 /* queries: how many in one call. */
@@ -122,7 +129,7 @@ static void attend_chunks(state *s, const problem *p, const mlci_attention_kerne
             for (uint32_t c = 0; c < n; c++)
                 k->chunk(&s->args, h / p->group, row * p->group + h % p->group, 1, c0 + c,
                          &part[c], acc + c * padded, scratch);
-            k->merge(p->dim, n, part, 1, acc, padded,
+            k->merge(p->dim, n, part, 1, acc, padded, p->sinks ? s->sinks[h] : -INFINITY,
                      s->out + ((size_t)row * p->heads + h) * p->dim);
         }
     free(acc);

@@ -5,6 +5,8 @@
  *   s[j] = scale * q . k[j]        for positions j the row may see
  *   s[j] = cap tanh(s[j] / cap)    if there is a cap (Gemma 2, arXiv:2408.00118)
  *   out  = sum_j e^(s[j] - m) v[j] / sum_j e^(s[j] - m),   m = max_j s[j]
+ * With a sink (Xiao et al. 2023, arXiv:2309.17453; gpt-oss) one more score, which no value
+ * belongs to, is among those that m and the sum below are taken over.
  *
  * Source   Vaswani et al. 2017; computed in chunks as in Milakov & Gimelshein
  *          2018 (arXiv:1805.02867) and FlashAttention (arXiv:2205.14135).
@@ -71,6 +73,7 @@ typedef struct mlci_attention_args {
     float       *out;
     uint32_t     heads, group;
     float        scale, cap;            /* cap 0: none                         */
+    const float *sinks;                 /* [heads], NULL: none                 */
     uint32_t     window;
     mlci_kv_layout kv;
     const int32_t *positions;           /* [rows]                              */
@@ -100,9 +103,11 @@ typedef struct mlci_attention_kernels {
     void (*chunk)(const mlci_attention_args *a, uint32_t head, uint32_t first,
                   uint32_t n, uint32_t chunk, mlci_att_part *part, float *acc,
                   void *scratch);
-    /* Merge a query's chunks (stride: between them) and write its output. */
+    /* Merge a query's chunks (stride: between them) and its sink (-INFINITY: none), and
+     * write its output. */
     void (*merge)(uint32_t head_dim, uint32_t n_chunks, const mlci_att_part *part,
-                  size_t part_stride, const float *acc, size_t acc_stride, float *out);
+                  size_t part_stride, const float *acc, size_t acc_stride, float sink,
+                  float *out);
     /* Store one position's key or value [head_dim] into its block. */
     void (*store_key)(const float *k, uint32_t head_dim, uint8_t *block, uint32_t slot,
                       bool f32);

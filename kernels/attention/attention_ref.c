@@ -45,6 +45,8 @@ void mlci_attention_ref(const mlci_attention_args *a, uint32_t row)
         size_t values = mlci_kv_values(&a->kv, h / a->group);
         double max = -INFINITY, sum = 0.0, acc[1024] = { 0.0 };   /* the domain's limit */
 
+        if (a->sinks != NULL)
+            max = (double)a->sinks[h];
         for (uint32_t j = from; j <= p; j++)
             max = fmax(max, ar_score(a, q, a->pages[row][j / 64] + keys, j % 64));
         for (uint32_t j = from; j <= p; j++) {
@@ -55,6 +57,8 @@ void mlci_attention_ref(const mlci_attention_args *a, uint32_t row)
             for (uint32_t d = 0; d < dim; d++)
                 acc[d] += w * ar_load(page + values, (size_t)(j % 64) * dim + d, a->kv.f32);
         }
+        if (a->sinks != NULL)
+            sum += exp((double)a->sinks[h] - max);
         for (uint32_t d = 0; d < dim; d++)
             out[d] = (float)(acc[d] / sum);
     }

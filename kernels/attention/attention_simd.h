@@ -315,10 +315,25 @@ static void at_add_part(mlci_att_part *t, float *total, const mlci_att_part *p,
                                  v_mul(v_load(acc + d), v_set1(new_))));
 }
 
-static void at_write(const mlci_att_part *t, const float *total, size_t dim, float *out)
+/* The sink is one more part, without values. */
+static void at_write(const mlci_att_part *t, const float *total, size_t dim, float sink,
+                     float *out)
 {
+    float sum = t->sum, old = 1.0f;
+
+    if (sink > -INFINITY) {
+        const float max = sink > t->max ? sink : t->max;
+
+        old = at_exp1(t->max - max);
+        sum = sum * old + at_exp1(sink - max);
+    }
     for (size_t d = 0; d < dim; d += 16)
-        v_store_n(out + d, v_div(v_load(total + d), v_set1(t->sum)), dim - d);
+        v_store_n(out + d, v_div(v_mul(v_load(total + d), v_set1(old)), v_set1(sum)), dim - d);
+}
+
+static float at_sink(const mlci_attention_args *a, uint32_t head, uint32_t i)
+{
+    return a->sinks != NULL ? a->sinks[head * a->group + i % a->group] : -INFINITY;
 }
 
 static void at_attend(const mlci_attention_args *a, uint32_t head, uint32_t first,
@@ -341,7 +356,8 @@ static void at_attend(const mlci_attention_args *a, uint32_t head, uint32_t firs
     for (uint32_t i = 0; i < n; i++) {
         size_t at = (size_t)(at_query(a, head, first + i) - a->q);
 
-        at_write(&w.total_part[i], w.total + i * w.padded, a->kv.head_dim, a->out + at);
+        at_write(&w.total_part[i], w.total + i * w.padded, a->kv.head_dim,
+                 at_sink(a, head, first + i), a->out + at);
     }
 }
 
@@ -356,7 +372,8 @@ static void at_one_chunk(const mlci_attention_args *a, uint32_t head, uint32_t f
 }
 
 static void at_merge(uint32_t head_dim, uint32_t n_chunks, const mlci_att_part *part,
-                     size_t part_stride, const float *acc, size_t acc_stride, float *out)
+                     size_t part_stride, const float *acc, size_t acc_stride, float sink,
+                     float *out)
 {
     float total[1024];
     mlci_att_part t = { -INFINITY, 0.0f };
@@ -364,7 +381,7 @@ static void at_merge(uint32_t head_dim, uint32_t n_chunks, const mlci_att_part *
     for (uint32_t c = 0; c < n_chunks; c++)
         at_add_part(&t, total, part + c * part_stride, acc + c * acc_stride,
                     mlci_att_padded(head_dim));
-    at_write(&t, total, head_dim, out);
+    at_write(&t, total, head_dim, sink, out);
 }
 
 /* ---- storing ---------------------------------------------------------------------- */

@@ -38,7 +38,8 @@ typedef enum mlci_stored {
     MLCI_STORED_BLOCKS,    /* as they are                                    */
     MLCI_STORED_COLUMNS,   /* [columns, rows]: the matrix transposed         */
     MLCI_STORED_MLC,       /* words of codes and, apart, scales of groups    */
-    MLCI_STORED_MLC_COLUMNS    /* both transposed                            */
+    MLCI_STORED_MLC_COLUMNS,   /* both transposed                            */
+    MLCI_STORED_MXFP4      /* codes in pairs side by side and, apart, scales */
 } mlci_stored;
 
 /* One tensor of the model's files.  dims[0] is the number of rows, dims[1] of columns
@@ -52,6 +53,7 @@ typedef struct mlci_tensor {
     uint64_t    n_bytes;
     uint32_t    file;      /* its number                                     */
     bool        plus_one;  /* a vector: 1 is to be added                     */
+    bool        part;      /* of another one: counts for nothing by itself   */
     mlci_stored stored;
     /* It is a part of a larger one: row r is that one's (r / run) * stride + r % run,
      * counted from offset; run 0: they follow each other. */

@@ -301,9 +301,18 @@ uint32_t mlci_kv_append(mlci_module *m, uint32_t k, uint32_t v, uint32_t pool)
     return mlci_node_add(m, &n);
 }
 
-uint32_t mlci_attention(mlci_module *m, uint32_t q, uint32_t state, float scale, float cap)
+uint32_t mlci_swiglu_limited(mlci_module *m, uint32_t gate, uint32_t up, float alpha, float limit)
 {
-    mlci_node n = { .op = MLCI_OP_ATTENTION, .inputs = { q, state }, .scale = scale,
+    mlci_node n = { .op = MLCI_OP_SWIGLU_LIMITED, .inputs = { gate, up }, .scale = alpha,
+                    .factor = limit };
+
+    return mlci_node_add(m, &n);
+}
+
+uint32_t mlci_attention(mlci_module *m, uint32_t q, uint32_t state, uint32_t sinks, float scale,
+                        float cap)
+{
+    mlci_node n = { .op = MLCI_OP_ATTENTION, .inputs = { q, state, sinks }, .scale = scale,
                     .factor = cap };
 
     n.pool = m->nodes[state].pool;
@@ -335,9 +344,14 @@ uint32_t mlci_experts(mlci_module *m, uint32_t x, uint32_t experts, const char *
                       uint32_t layer, uint32_t n_experts, uint64_t rows, uint64_t columns)
 {
     mlci_node n = { .op = MLCI_OP_EXPERTS, .inputs = { x, experts } };
+    char text[96];
 
-    n.inputs[2] = ir_stored(m, name, layer, MLCI_OP_WEIGHT, 2, n_experts * rows, columns,
+    snprintf(text, sizeof text, "%s.weight", name);
+    n.inputs[2] = ir_stored(m, text, layer, MLCI_OP_WEIGHT, 2, n_experts * rows, columns,
                             n_experts);
+    snprintf(text, sizeof text, "%s.bias", name);
+    if (mlci_has_tensor(m, text, layer))
+        n.inputs[3] = mlci_vector(m, text, layer, n_experts * rows);
     return mlci_node_add(m, &n);
 }
 

@@ -40,6 +40,7 @@ typedef struct mlci_type {
  *   layer_norm  x [.., D], gain f32[D], bias f32[D]; likewise
  *   add, mul    same shape, or a vector over the last dim
  *   sub, div    same shape
+ *   swiglu_limited  of a gate and an up; attr scale (alpha), factor (the limit)
  *   silu, gelu, gelu_erf, relu, sigmoid   gelu is the tanh form
  *   softmax     over the last dim
  *   conv2d      x f32[B, C, H, W], filter f32[O, C, U, V] -> f32[B, O, H-U+1, W-V+1]
@@ -50,12 +51,12 @@ typedef struct mlci_type {
  *   rope        x f32[n, H, D], table -> rotated; attr interleaved
  *   kv_append   k, v f32[n, H, D] into the pages of attr pool and layer -> state
  *   attention   q f32[n, H, D], state -> f32[n, H, D]; attr scale, factor (the cap of
- *               scores, 0: none), window
+ *               scores, 0: none), window; a third input: sinks f32[H]
  *   take        x f32[n, D], rows i32[r] -> f32[r, D]
  *   top_k       scores f32[n, E] -> i32[n, k], the experts with the largest; attr route
  *   chosen      scores f32[n, E], experts i32[n, k] -> f32[n, k], theirs; attr route
  *   experts     x f32[n, K] or f32[n k, K], experts i32[n, k], stored [E N, K] -> f32[n k, N]:
- *               each row times its experts' matrices
+ *               each row times its experts' matrices; a fourth input: biases f32[E N]
  *   combine     x f32[n k, D], weights f32[n, k] -> f32[n, D], sums of k rows
  *   all_reduce  x -> the sum of all ranks' x
  *   all_gather  x [.., D'] -> [.., D], the ranks' parts side by side; attr units
@@ -70,6 +71,7 @@ typedef struct mlci_type {
     X(LAYER_NORM, "layer_norm", 3)                                             \
     X(ADD, "add", 2)             X(MUL, "mul", 2)                              \
     X(SUB, "sub", 2)             X(DIV, "div", 2)                              \
+    X(SWIGLU_LIMITED, "swiglu_limited", 2)                                     \
     X(SILU, "silu", 1)           X(GELU, "gelu", 1)                            \
     X(GELU_ERF, "gelu_erf", 1)                                                 \
     X(RELU, "relu", 1)           X(SIGMOID, "sigmoid", 1)                      \
@@ -198,11 +200,17 @@ uint32_t mlci_rope_op(mlci_module *m, uint32_t x, uint32_t table, bool interleav
 uint32_t mlci_pool_add(mlci_module *m, uint32_t n_heads, uint32_t head_dim,
                        uint32_t window);
 uint32_t mlci_kv_append(mlci_module *m, uint32_t k, uint32_t v, uint32_t pool);
-uint32_t mlci_attention(mlci_module *m, uint32_t q, uint32_t state, float scale, float cap);
+/* sinks: a vector of one for each head, 0: none. */
+uint32_t mlci_attention(mlci_module *m, uint32_t q, uint32_t state, uint32_t sinks, float scale,
+                        float cap);
+/* min(gate, limit) sigmoid(alpha gate) (up within -limit .. limit, + 1) */
+uint32_t mlci_swiglu_limited(mlci_module *m, uint32_t gate, uint32_t up, float alpha,
+                             float limit);
 uint32_t mlci_take(mlci_module *m, uint32_t x, uint32_t rows);
 uint32_t mlci_top_k(mlci_module *m, uint32_t scores, const mlci_route *route);
 uint32_t mlci_chosen(mlci_module *m, uint32_t scores, uint32_t experts, const mlci_route *route);
-/* The named tensor is [n_experts, rows, columns]. */
+/* The tensor "name.weight" is [n_experts, rows, columns]. */
+/* "name.bias", if there is one: [n_experts, rows]. */
 uint32_t mlci_experts(mlci_module *m, uint32_t x, uint32_t experts, const char *name,
                       uint32_t layer, uint32_t n_experts, uint64_t rows, uint64_t columns);
 /* weights f32[n, 1]: each row times its own. */

@@ -225,6 +225,10 @@ static mlc_status op_attention(mlci_module *m, mlci_node *n, const mlci_type *a,
     const mlci_pool_info *p = &m->pools[n->pool];
     int64_t heads = 0;
 
+    const mlci_type *sinks = &m->nodes[n->inputs[2]].type;
+
+    if (n->inputs[2] != 0 && (a->rank != 3 || sinks->rank != 1 || sinks->dims[0] != a->dims[1]))
+        return op_clash(m, n, a, sinks);
     if (a->rank != 3 || b->dtype != MLCI_DT_STATE
         || !mlci_dim_known(&m->dims, a->dims[1], &heads) || heads % p->n_heads != 0
         || a->dims[2] != mlci_dim_const(&m->dims, p->head_dim))
@@ -280,6 +284,9 @@ static mlc_status op_experts(mlci_module *m, mlci_node *n, const mlci_type *a, c
     if ((a->dims[0] != b->dims[0] && a->dims[0] != pairs) || a->dims[1] != w->type.dims[1]
         || !mlci_dim_known(&m->dims, w->type.dims[0], &rows) || rows % w->units != 0)
         return op_clash(m, n, a, &w->type);
+    if (n->inputs[3] != 0 && (m->nodes[n->inputs[3]].type.rank != 1
+                              || m->nodes[n->inputs[3]].type.dims[0] != w->type.dims[0]))
+        return op_clash(m, n, &w->type, &m->nodes[n->inputs[3]].type);
     n->type = op_f32(2, pairs, mlci_dim_const(&m->dims, rows / w->units), 0);
     return MLC_OK;
 }
@@ -312,7 +319,7 @@ static op_rule *const op_rules[MLCI_OP_COUNT] = {
     [MLCI_OP_CONV2D] = op_conv2d,         [MLCI_OP_ALL_REDUCE] = op_like_first,
     [MLCI_OP_ALL_GATHER] = op_all_gather, [MLCI_OP_TOP_K] = op_top_k,
     [MLCI_OP_CHOSEN] = op_chosen,         [MLCI_OP_EXPERTS] = op_experts,
-    [MLCI_OP_COMBINE] = op_combine,
+    [MLCI_OP_COMBINE] = op_combine,       [MLCI_OP_SWIGLU_LIMITED] = op_equal,
 };
 
 mlc_status mlci_deduce(mlci_module *m, mlci_node *n)

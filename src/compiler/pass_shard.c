@@ -139,6 +139,7 @@ static void sd_constrain(sd_work *w, uint32_t id)
         sd_member(w, n->inputs[0], sd_dim(w, y, 1), sd_block(sd_matrix(w, n)));
         break;
     case MLCI_OP_ADD: case MLCI_OP_MUL: case MLCI_OP_SUB: case MLCI_OP_DIV:
+    case MLCI_OP_SWIGLU_LIMITED:
         sd_union(w, id, n->inputs[0]);
         if (y->type.rank == n->type.rank)
             sd_union(w, id, n->inputs[1]);
@@ -161,6 +162,8 @@ static void sd_constrain(sd_work *w, uint32_t id)
     case MLCI_OP_KV_APPEND: case MLCI_OP_ATTENTION:
         sd_union(w, id, n->inputs[0]);
         sd_union(w, id, n->inputs[1]);
+        if (n->op == MLCI_OP_ATTENTION && n->inputs[2] != 0)
+            sd_whole(w, id);             /* sinks are not cut yet */
         if (w->pools[n->pool] != 0)      /* all of a pool's layers alike */
             sd_union(w, id, w->pools[n->pool]);
         w->pools[n->pool] = id;

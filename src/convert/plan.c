@@ -324,21 +324,12 @@ static void cl_places(cl_work *w)
     }
 }
 
-/* "blk.0.ffn_up_exps.3.weight": part of another. */
-static bool cl_is_part(mlci_text name)
-{
-    for (size_t i = 0; i + 6 < name.n; i++)
-        if (memcmp(name.p + i, "_exps.", 6) == 0)
-            return name.p[i + 6] >= '0' && name.p[i + 6] <= '9';
-    return false;
-}
-
 /* Nothing of the source may be lost. */
 static void cl_check(cl_work *w, const mlci_files *f)
 {
     for (size_t i = 0; i < f->directory.n_tensors && w->status == MLC_OK; i++) {
         const mlci_tensor *t = &f->directory.tensors[i];
-        bool used = mlci_text_is(t->name, "rope_freqs.weight") || cl_is_part(t->name);
+        bool used = mlci_text_is(t->name, "rope_freqs.weight") || t->part;
 
         for (uint32_t k = 0; k < w->p->n && !used; k++)
             for (uint32_t part = 0; part < w->p->items[k].n_parts; part++)

@@ -3,7 +3,6 @@
  * hf.c - hf.h: a directory of config.json and safetensors.
  */
 #include "hf.h"
-#include "safetensors.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +16,7 @@ typedef struct hf_reader {
     bool          plus_one;    /* norms' gains are to be had 1 added             */
     bool          post_norms;
     bool          tied;
+    bool          oss;         /* gpt-oss                                       */
     bool          columns;     /* GPT-2's matrices are [in, out]                 */
     mlci_hf_shape shape;
 } hf_reader;
@@ -31,9 +31,12 @@ static mlc_status hf_tensor(void *user, const mlci_stored_tensor *s, mlc_error *
 {
     hf_reader *r = user;
     mlci_hf_name name;
+    mlci_text rest;
     mlci_tensor t = { .name = s->name, .rank = s->rank, .offset = s->offset,
                       .n_bytes = s->n_bytes, .file = r->file };
 
+    if (r->oss && mlci_hf_experts(s->name, &name.layer, &rest))
+        return mlci_hf_oss_put(r->f, s, r->file, name.layer, rest, &r->shape, err);
     mlci_hf_name_of(s->name, r->post_norms, &name);
     if (name.part == MLCI_HF_SKIP || (r->tied && strcmp(name.name, "output") == 0))
         return MLC_OK;
@@ -212,6 +215,8 @@ static mlc_status hf_join_experts(mlci_files *f, const mlci_config *c, mlc_error
         st = mlci_config_u32(c, ".block_count", 1, 1024, &layers, err);
     for (uint32_t i = 0; i < 3 * layers && st == MLC_OK; i++)
         st = hf_join(f, c, what[i % 3], i / 3, n, err);
+    if (st == MLC_OK && mlci_text_is(c->arch, "gpt-oss"))
+        st = mlci_hf_oss_join(f, c, layers, err);
     return st == MLC_OK && n > 0 ? mlci_directory_index_tensors(&f->directory, err) : st;
 }
 
@@ -263,6 +268,7 @@ mlc_status mlci_hf_open(mlci_files *f, const char *path, mlc_error *err)
     r.plus_one = strncmp(arch, "gemma", 5) == 0;
     r.post_norms = mlci_hf_post_norms(arch);
     r.columns = strcmp(arch, "gpt2") == 0;
+    r.oss = strcmp(arch, "gpt-oss") == 0;
     st = hf_weights(&r, err);
     return st == MLC_OK ? mlci_hf_finish(f, path, config, NULL, err) : st;
 }

@@ -7,6 +7,7 @@
 
 #include "../base/json.h"
 #include "files.h"
+#include "safetensors.h"
 
 mlc_status mlci_hf_open(mlci_files *f, const char *path, mlc_error *err);
 
@@ -52,6 +53,8 @@ typedef struct mlci_hf_name {
 
 /* post_norms: the norm behind the attention is not the one before the feed-forward part. */
 void mlci_hf_name_of(mlci_text name, bool post_norms, mlci_hf_name *out);
+/* Is it one of a layer's experts, all in one? */
+bool mlci_hf_experts(mlci_text name, int64_t *layer, mlci_text *rest);
 
 /* A file's name out of an index, if it is one and stays in the directory. */
 enum { MLCI_HF_NAME = 200 };
@@ -65,6 +68,14 @@ typedef struct mlci_hf_shape {
 mlc_status mlci_hf_shape_of(mlci_files *f, mlci_hf_shape *shape, mlc_error *err);
 /* Does this architecture have a norm of its own behind the attention? */
 bool mlci_hf_post_norms(const char *arch);
+
+/* gpt-oss (hf_oss.c): a tensor behind a layer's "mlp.experts."; what is in two tensors, once
+ * the directory is indexed. */
+mlc_status mlci_hf_oss_put(mlci_files *f, const mlci_stored_tensor *s, uint32_t file,
+                           int64_t layer, mlci_text rest, const mlci_hf_shape *shape,
+                           mlc_error *err);
+mlc_status mlci_hf_oss_join(mlci_files *f, const mlci_config *c, uint32_t n_layers,
+                            mlc_error *err);
 
 /* Put a tensor (its name is the file's) under the name or names it has here. */
 mlc_status mlci_hf_put(mlci_files *f, const mlci_hf_name *n, const mlci_tensor *t,

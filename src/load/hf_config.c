@@ -319,6 +319,8 @@ static void hc_layer_types(hc_writer *w)
                               "layer_types: this order of layers is unsupported");
     else if (strncmp(w->arch, "gemma", 5) == 0)
         hc_put_uint(w, ".attention.sliding_window_pattern", pattern > 0 ? pattern : 1024);
+    else if (strcmp(w->arch, "gpt-oss") == 0 && pattern == 2)
+        return;
     else if (pattern > 1)
         w->status = mlci_fail(w->err, MLC_EUNSUPPORTED, 0, "layer_types: layers that differ are "
                               "unsupported in %s", w->arch);

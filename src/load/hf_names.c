@@ -46,6 +46,8 @@ static const hn_rule hn_of_layer[] = {
     { "block_sparse_moe.gate", "ffn_gate_inp", MLCI_HF_WHOLE },
     { "mlp.gate", "ffn_gate_inp", MLCI_HF_WHOLE },
     { "moe.gate", "ffn_gate_inp", MLCI_HF_WHOLE },
+    { "mlp.router", "ffn_gate_inp", MLCI_HF_WHOLE },
+    { "self_attn.sinks", "attn_sinks", MLCI_HF_WHOLE },
     { "mlp.shared_expert_gate", "ffn_gate_inp_shexp", MLCI_HF_WHOLE },
     { "mlp.shared_expert.gate_proj", "ffn_gate_shexp", MLCI_HF_WHOLE },
     { "mlp.shared_expert.up_proj", "ffn_up_shexp", MLCI_HF_WHOLE },
@@ -145,6 +147,13 @@ static bool hn_numbered(const char *const *begins, size_t n, mlci_text *name, in
     return false;
 }
 
+bool mlci_hf_experts(mlci_text name, int64_t *layer, mlci_text *rest)
+{
+    *rest = name;
+    return hn_numbered(hn_layers, sizeof hn_layers / sizeof *hn_layers, rest, layer)
+        && hn_begins(rest, "mlp.experts.");
+}
+
 void mlci_hf_name_of(mlci_text name, bool post_norms, mlci_hf_name *out)
 {
     const char *const ends[] = { ".weight", ".bias", "" };
@@ -177,6 +186,8 @@ void mlci_hf_name_of(mlci_text name, bool post_norms, mlci_hf_name *out)
     if (rule == NULL)
         return;
     out->part = rule->part;
+    if (out->rest[0] == 0)            /* it is called without ".weight" */
+        snprintf(out->rest, sizeof out->rest, ".weight");
     snprintf(out->name, sizeof out->name, "%s", post_norms
              && strcmp(rule->from, "post_attention_layernorm") == 0 ? "post_attention_norm"
                                                                     : rule->to);
@@ -205,6 +216,7 @@ static mlc_status hn_put_part(mlci_files *f, const mlci_hf_name *name, const cha
                       (long long)name->expert, name->rest)
            : name->layer < 0 ? snprintf(text, sizeof text, "%s%s", to, name->rest)
            : snprintf(text, sizeof text, "blk.%lld.%s%s", (long long)name->layer, to, name->rest);
+    t.part = name->part == MLCI_HF_EXPERT;
     t.name.p = mlci_arena_copy(&f->directory.arena, text, (size_t)length);
     t.name.n = (size_t)length;
     if (t.name.p == NULL)

@@ -42,23 +42,25 @@ static mlc_status te_runs(const mlci_source *file, const mlci_tensor *t, uint64_
     return st;
 }
 
-/* Column k of the rows is a part of the file's row k. */
+/* Column k of the rows is a part of the file's row k; with a stride, every so many-th item. */
 static mlc_status te_columns(const mlci_source *file, const mlci_tensor *t, uint64_t begin,
                              size_t n, uint8_t *out, mlc_error *err)
 {
     const size_t size = mlci_format_table[t->format].block_bytes;
-    const uint64_t columns = t->dims[1];
+    const uint64_t columns = t->dims[1], stride = t->run > 0 ? t->stride : 1;
     uint8_t some[TE_SOME * 4];
     mlc_status st = MLC_OK;
 
     for (uint64_t k = 0; k < columns && st == MLC_OK; k++)
-        for (size_t done = 0; done < n && st == MLC_OK; done += TE_SOME) {
-            const size_t m = mlci_min(n - done, (size_t)TE_SOME);
-            const uint64_t from = k * t->all_rows + t->first_row + begin + done;
+        for (size_t done = 0, m; done < n && st == MLC_OK; done += m) {
+            const uint64_t from = k * t->all_rows + t->first_row + (begin + done) * stride;
 
-            st = mlci_source_read(file, t->offset + from * size, some, m * size, err);
+            m = (size_t)mlci_min(n - done, TE_SOME / stride);
+            st = mlci_source_read(file, t->offset + from * size, some,
+                                  ((m - 1) * (size_t)stride + 1) * size, err);
             for (size_t i = 0; i < m && st == MLC_OK; i++)
-                memcpy(out + ((done + i) * columns + k) * size, some + i * size, size);
+                memcpy(out + ((done + i) * columns + k) * size, some + i * (size_t)stride * size,
+                       size);
         }
     return st;
 }
@@ -161,6 +163,38 @@ static mlc_status te_mlc(const mlci_source *files, const mlci_tensor *t, uint64_
     return st != MLC_OK || good ? st
          : mlci_fail(err, MLC_EFORMAT, 0, "tensor %.*s: a code of 15, which means nothing",
                      (int)mlci_min(t->name.n, 100), t->name.p);
+}
+
+/* Rows of blocks of 32 codes, two neighbours a byte, as blocks whose byte has codes 16 apart. */
+static mlc_status te_mxfp4(const mlci_source *files, const mlci_tensor *t, uint64_t begin,
+                           size_t n, uint8_t *out, mlc_error *err)
+{
+    const size_t groups = (size_t)t->dims[1] / 32;
+    const uint64_t stride = t->run > 0 ? t->stride : 1;
+    uint8_t *in = mlci_new(files->ctx, groups, 17);
+    mlc_status st = in == NULL ? mlci_nomem(err, "reading weights") : MLC_OK;
+
+    for (size_t i = 0; i < n && st == MLC_OK; i++) {
+        const uint64_t row = t->first_row + (begin + i) * stride;
+
+        st = mlci_source_read(&files[t->file], t->offset + row * groups * 16, in, groups * 16,
+                              err);
+        if (st == MLC_OK)
+            st = mlci_source_read(&files[t->scales_file], t->scales + row * groups,
+                                  in + groups * 16, groups, err);
+        for (size_t g = 0; g < groups && st == MLC_OK; g++, out += 17) {
+            const uint8_t *codes = in + g * 16;
+
+            out[0] = in[groups * 16 + g];
+            for (int k = 0; k < 16; k++) {
+                const int low = codes[k / 2] >> (k % 2 * 4) & 15;
+
+                out[1 + k] = (uint8_t)(low | (codes[8 + k / 2] >> (k % 2 * 4) & 15) << 4);
+            }
+        }
+    }
+    mlci_delete(files->ctx, in, groups, 17);
+    return st;
 }
 
 static mlc_status te_mlc_runs(const mlci_source *files, const mlci_tensor *t, uint64_t begin,
@@ -294,6 +328,7 @@ mlc_status mlci_tensor_rows(const mlci_source *files, const mlci_tensor *t, uint
     if (t->n_parts > 0)
         return te_parts(files, t, begin, n, buffer, err);
     switch (t->stored) {
+    case MLCI_STORED_MXFP4: return te_mxfp4(files, t, begin, n, buffer, err);
     case MLCI_STORED_COLUMNS: return te_columns(&files[t->file], t, begin, n, buffer, err);
     case MLCI_STORED_MLC: case MLCI_STORED_MLC_COLUMNS:
         return te_mlc_runs(files, t, begin, n, buffer, err);

@@ -119,7 +119,7 @@ static mlc_status mo_describe(mlc_model *m, mlc_error *err)
         return st;
     for (size_t i = 0; i < m->files.directory.n_tensors; i++) {
         const mlci_tensor *t = &m->files.directory.tensors[i];
-        uint64_t items = t->n_bytes / mlci_format_table[t->format].block_bytes
+        const uint64_t items = t->part ? 0 : t->n_bytes / mlci_format_table[t->format].block_bytes
                        * mlci_format_table[t->format].block_items;
 
         m->n_parameters += items;

@@ -61,6 +61,7 @@ typedef struct re_products {
     uint32_t  n_experts, n_rows, n_pairs, rows;   /* n_rows: of x               */
     uint32_t  panels;                             /* of one expert              */
     uint32_t *begin, *order;
+    const float *bias;                            /* [n_experts][rows], or NULL */
     mlci_acts acts;
 } re_products;
 
@@ -108,10 +109,14 @@ static void re_panel(const cpu_job *j, const re_products *p, uint32_t expert, ui
     const cpu_thread *th = &j->p->threads[j->thread];
     const uint32_t row0 = panel * MLCI_PANEL_ROWS;
     const size_t rows = mlci_min(MLCI_PANEL_ROWS, p->rows - row0);
+    const float *bias = p->bias != NULL ? p->bias + (size_t)expert * p->rows + row0 : NULL;
     const mlci_acts a = p->n_rows == 1 ? p->acts : re_from(&p->acts, first);
 
     j->p->weights->kernels->matmul->panel[p->w->format](
         p->w, expert * p->panels + panel, &a, n, th->tile, MLCI_PANEL_ROWS, th->matmul);
+    for (uint32_t i = 0; i < n && bias != NULL; i++)
+        for (size_t r = 0; r < rows; r++)
+            th->tile[(size_t)i * MLCI_PANEL_ROWS + r] += bias[r];
     for (uint32_t i = 0; i < n; i++)
         memcpy(cpu_value(j, j->call->out) + (size_t)p->order[first + i] * p->rows + row0,
                th->tile + (size_t)i * MLCI_PANEL_ROWS, rows * sizeof *th->tile);
@@ -140,6 +145,7 @@ void cpu_run_experts(const cpu_job *j)
     p.rows = c->segments[0].rows;
     p.panels = p.w->n_panels / p.n_experts;
     p.begin = th->pairs;
+    p.bias = w->nodes[w->module->nodes[c->node].inputs[3]].vector;
     p.order = th->pairs + p.n_experts + 1;
     if (p.n_pairs == 0)
         return;

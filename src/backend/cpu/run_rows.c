@@ -82,6 +82,7 @@ static rw_attention rw_setup(const cpu_job *j)
     a.args.group = (uint32_t)heads / a.args.kv.n_heads;
     a.args.scale = c->scale;
     a.args.cap = c->cap;
+    a.args.sinks = j->p->weights->nodes[m->nodes[c->node].inputs[2]].vector;
     a.args.window = c->window;
     a.args.positions = j->step->positions;
     a.args.pages = j->step->pages[c->pool];
@@ -140,6 +141,7 @@ static void rw_chunked(const cpu_job *j, const rw_attention *a)
 
         k->merge(a->args.kv.head_dim, a->n_chunks, j->p->parts + h * stride, 1,
                  j->p->part_acc + (at + i) * padded, (size_t)n * padded,
+                 a->args.sinks != NULL ? a->args.sinks[h % a->args.heads] : -INFINITY,
                  a->args.out + h * a->args.kv.head_dim);
     }
 }
