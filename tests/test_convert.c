@@ -303,6 +303,79 @@ static void test_codes(const mlci_group_kernels *k, const char *name)
     }
 }
 
+/* What is lost, each column counted as its importance. */
+static double loss(const float *x, const float *w, size_t n, const uint8_t *codes,
+                   const float *scales)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const double e = (double)x[i] - ((double)codes[i] - 7) * (double)scales[i / 32];
+
+        sum += e * e * (w != NULL ? (double)w[i] : (double)x[i] * (double)x[i]);
+    }
+    return sum;
+}
+
+/* The search is never much worse than the largest values' scales, and better on average. */
+static void test_search(void)
+{
+    enum { N = 64, ROUNDS = 500 };
+    static float x[N], w[N], plain[N / 32], scales[N / 32];
+    static uint8_t codes[N];
+    double ratio = 0;
+
+    T_CASE("the search for scales");
+    for (int round = 0; round < ROUNDS; round++) {
+        const float *importance = round % 2 ? w : NULL;
+        double before, after;
+
+        for (size_t i = 0; i < N; i++) {
+            x[i] = half(t_uniform(&t_seed) * t_uniform(&t_seed) * ldexpf(1, round % 20 - 10));
+            w[i] = 0.01f + fabsf(t_uniform(&t_seed));
+        }
+        mlci_groups_scalar.codes(x, N, 32, 7, MLCI_GROUP_F16, codes, plain);
+        before = loss(x, importance, N, codes, plain);
+        mlci_groups_search(x, importance, N, 32, 7, MLCI_GROUP_F16, codes, scales);
+        after = loss(x, importance, N, codes, scales);
+        ratio += after / before / ROUNDS;
+        T_CHECK(after <= 1.01 * before, "round %d: %g, was %g", round, after, before);
+    }
+    T_CHECK(ratio < 0.9, "on average %g of what was lost", ratio);
+    memset(x, 0, sizeof x);
+    mlci_groups_search(x, NULL, N, 32, 7, MLCI_GROUP_F16, codes, scales);
+    T_CHECK(codes[0] == 7 && !(scales[0] > 0) && !(scales[0] < 0), "zeros");
+}
+
+/* What comes to the columns changes codes; they open as any. */
+static void test_calibration(void)
+{
+    mlcx_convert_options o = { .quantization = "q4f16_1", .search = 1, .text = "Too short." };
+    char from[600], plain[600];
+    size_t n;
+    char *text = data_read(data_path("golden/text/corpus.txt"), &n);
+
+    T_CASE("calibration");
+    if (text == NULL || n < 4000) {
+        t_skip("no text");
+        free(text);
+        return;
+    }
+    snprintf(from, sizeof from, "%s", data_path("golden/tiny/gguf/llama/llama-Q4_0.gguf"));
+    fresh("searched");
+    T_CHECK(mlcx_convert(ctx, from, to, &o, &err) == MLC_EINVAL
+            && strstr(err.text, "too short") != NULL, "%s", err.text);
+    o.text = NULL;
+    T_CHECK(mlcx_convert(ctx, from, to, &o, &err) == MLC_OK, "%s", err.text);
+    snprintf(plain, sizeof plain, "%s", to);
+    fresh("calibrated");
+    text[4000] = 0;
+    o.text = text;
+    T_CHECK(mlcx_convert(ctx, from, to, &o, &err) == MLC_OK, "%s", err.text);
+    T_CHECK(!same_file(plain, to, "params_shard_0.bin"), "the text changed nothing");
+    free(text);
+}
+
 static void test_half(const mlci_group_kernels *k, const char *name)
 {
     static uint8_t in[2 * 65536 + 1];
@@ -385,6 +458,8 @@ int main(void)
         test_half(&mlci_groups_avx2, "avx2");
     }
 #endif
+    test_search();
+    test_calibration();
     test_md5();
     T_CASE("a conversion that is stopped");
     if (data_exists(real))

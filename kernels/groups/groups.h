@@ -33,6 +33,12 @@ typedef struct mlci_group_kernels {
     void (*q4_0)(const uint8_t *codes, const float *scales, size_t n, uint8_t *blocks);
 } mlci_group_kernels;
 
+/* search.c, on every tier: codes [n] and scales with the least squared error, each column's
+ * counted as its importance (NULL: as the value's square, which is the best guess without
+ * calibration); only scales round to the dtype.  Groups of at most 64. */
+void mlci_groups_search(const float *x, const float *importance, size_t n, size_t size, int most,
+                        mlci_group_dtype dtype, uint8_t *codes, float *scales);
+
 extern const mlci_group_kernels mlci_groups_scalar, mlci_groups_avx2;
 
 #endif

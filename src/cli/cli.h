@@ -97,6 +97,7 @@ int cli_detokenize(const cli_options *o);
 int cli_template(const cli_options *o);
 int cli_bench(const cli_options *o);
 int cli_convert(const cli_options *o);
+int cli_quantize(const cli_options *o);
 int cli_info(const cli_options *o);
 int cli_devices(const cli_options *o);
 int cli_explain(const cli_options *o);

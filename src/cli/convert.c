@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * convert.c - mlc convert.
+ * convert.c - mlc convert, mlc quantize.
  */
 #include "cli.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 typedef struct co_bar { double begun, shown; } co_bar;
@@ -26,13 +27,15 @@ static mlc_status co_progress(void *user, double done)
     return MLC_OK;
 }
 
-int cli_convert(const cli_options *o)
+static int co_run(const cli_options *o, bool search)
 {
     co_bar bar = { cli_seconds(), 0 };
-    const mlcx_convert_options options = {
+    mlcx_convert_options options = {
         .quantization = o->quantization != NULL ? o->quantization : "q4f16_1",
-        .progress = co_progress, .progress_user = &bar,
+        .progress = co_progress, .progress_user = &bar, .search = search,
     };
+    char *text = NULL;
+    size_t n;
     mlc_context *ctx;
     mlc_error err = { 0 };
     mlc_status st;
@@ -41,10 +44,22 @@ int cli_convert(const cli_options *o)
         return cli_fail("mlc convert wants a directory to write: -o DIR");
     if (cli_open(o, &ctx, NULL, 0, NULL) != 0)
         return 1;
+    if (o->text_file != NULL) {
+        text = cli_read_file(o->text_file, &n);
+        if (text == NULL) {
+            mlc_context_close(ctx);
+            return cli_fail("cannot read %s", o->text_file);
+        }
+        options.text = text;
+    }
     st = mlcx_convert(ctx, o->model, o->output, &options, &err);
     mlc_context_close(ctx);
+    free(text);
     if (st != MLC_OK)
         return cli_fail_status(&err);
     printf("%s: %s in %.1f s\n", o->output, options.quantization, cli_seconds() - bar.begun);
     return 0;
 }
+
+int cli_convert(const cli_options *o) { return co_run(o, false); }
+int cli_quantize(const cli_options *o) { return co_run(o, true); }

@@ -31,6 +31,8 @@ static const cli_command ma_commands[] = {
     { "info", "MODEL", "what a model file is", "help verbose json", cli_info },
     { "convert", "MODEL -q q4f16_1 -o DIR", "write a model as an MLC directory",
       "help verbose threads tier quantization output", cli_convert },
+    { "quantize", "MODEL -q q4f16_1 -o DIR", "the same with the scales that lose least",
+      "help verbose threads tier quantization output text-file", cli_quantize },
     { "devices", "", "compute devices found", "help verbose json tier threads",
       cli_devices },
     { "explain", "MODEL", "graph, compiler passes, kernels and memory",

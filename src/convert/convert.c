@@ -68,6 +68,9 @@ static mlc_status cv_fingerprint(cv_work *w)
     mlc_status st = MLC_OK;
 
     mlci_md5_begin(&m);
+    mlci_md5_put(&m, &w->options->search, sizeof w->options->search);
+    if (w->options->text != NULL)
+        mlci_md5_put(&m, w->options->text, strlen(w->options->text));
     for (uint32_t i = 0; i < w->files.n && st == MLC_OK; i++) {
         const mlci_source *s = &w->files.items[i];
 
@@ -390,6 +393,10 @@ static mlc_status cv_run(cv_work *w, const char *from)
         return st;
     mlci_files_config(&w->files, &w->config);
     st = mlci_convert_plan(&w->plan, &w->files, &w->config, w->scheme, w->err);
+    if (st == MLC_OK && w->options->text != NULL)
+        st = mlci_convert_calibrate(&w->plan, w->ctx, from, w->options->text, w->err);
+    if (st == MLC_OK && (w->options->search || w->options->text != NULL))
+        mlci_convert_search(&w->plan);
     if (st == MLC_OK)
         st = cv_fingerprint(w);
     if (st == MLC_OK) {

@@ -43,12 +43,17 @@ typedef struct mlci_out {
     uint64_t rows, columns;             /* columns 1: a vector                     */
     uint32_t pairs;                     /* rows of heads of this size lie in pairs; 0: not;
                                            only of parts before the third         */
-    bool     quantized;
+    bool     quantized, search;         /* search: for the scales that lose least  */
+    const float *importance[MLCI_CONVERT_PARTS];   /* of the columns, NULL: alike      */
     uint32_t shard;                     /* its codes' or values' place, scales behind */
     uint64_t offset, bytes, scale_shard, scale_offset, scale_bytes;
 } mlci_out;
 
 typedef struct mlci_shard { uint64_t bytes; uint32_t first; char md5[33]; bool done; } mlci_shard;
+
+/* What comes to a tensor's columns: means of squares. */
+typedef struct mlci_importance { const char *name; uint32_t columns; const float *w; }
+    mlci_importance;
 
 typedef struct mlci_plan_out {
     mlci_arena  arena;
@@ -57,7 +62,15 @@ typedef struct mlci_plan_out {
     mlci_shard *shards;
     uint32_t    n_shards;
     uint64_t    bytes;
+    mlci_importance *importance;
+    uint32_t    n_importance;
 } mlci_plan_out;
+
+/* calibrate.c: the model reads the text; what comes to its matrices goes to the plan. */
+mlc_status mlci_convert_calibrate(mlci_plan_out *p, mlc_context *ctx, const char *from,
+                                  const char *text, mlc_error *err);
+/* Search for scales, by what calibration found if there was one. */
+void mlci_convert_search(mlci_plan_out *p);
 
 mlc_status mlci_convert_plan(mlci_plan_out *p, const mlci_files *f, const mlci_config *c,
                              const mlci_scheme *s, mlc_error *err);

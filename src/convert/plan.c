@@ -324,6 +324,26 @@ static void cl_places(cl_work *w)
     }
 }
 
+static const float *cl_importance(const mlci_plan_out *p, const mlci_tensor *t)
+{
+    for (uint32_t i = 0; i < p->n_importance; i++)
+        if (mlci_text_is(t->name, p->importance[i].name)
+            && p->importance[i].columns == t->dims[t->rank - 1])
+            return p->importance[i].w;
+    return NULL;
+}
+
+void mlci_convert_search(mlci_plan_out *p)
+{
+    for (uint32_t i = 0; i < p->n; i++) {
+        mlci_out *o = &p->items[i];
+
+        o->search = o->quantized;
+        for (uint32_t k = 0; k < o->n_parts && o->quantized; k++)
+            o->importance[k] = cl_importance(p, o->parts[k]);
+    }
+}
+
 /* Nothing of the source may be lost. */
 static void cl_check(cl_work *w, const mlci_files *f)
 {

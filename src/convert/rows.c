@@ -118,7 +118,7 @@ static void ro_put16(uint8_t *to, uint16_t v)
 }
 
 /* Codes of a row as words, 32 bits of as many as there is room for; scales. */
-static void ro_codes(const ro_job *j, uint64_t row, ro_room *room)
+static void ro_codes(const ro_job *j, uint64_t row, uint32_t part, ro_room *room)
 {
     const mlci_out *o = j->o;
     const size_t n = (size_t)o->columns, per = 32 / j->s->bits;
@@ -126,8 +126,12 @@ static void ro_codes(const ro_job *j, uint64_t row, ro_room *room)
     const bool columns = j->s->columns && strstr(o->name, "embed") == NULL
                       && strstr(o->name, ".wte.") == NULL && strstr(o->name, ".wpe.") == NULL;
 
-    j->kernels->codes(room->x, n, j->s->group, j->s->bits == 3 ? 3 : 7, j->s->dtype, room->codes,
-                      room->scales);
+    if (o->search)
+        mlci_groups_search(room->x, o->importance[part], n, j->s->group, j->s->bits == 3 ? 3 : 7,
+                           j->s->dtype, room->codes, room->scales);
+    else
+        j->kernels->codes(room->x, n, j->s->group, j->s->bits == 3 ? 3 : 7, j->s->dtype,
+                          room->codes, room->scales);
     for (size_t w = 0; w < words; w++) {
         const size_t at = columns ? w * (size_t)o->rows + (size_t)row : (size_t)row * words + w;
         uint32_t word = 0;
@@ -157,7 +161,7 @@ static void ro_row(const ro_job *j, uint64_t r, ro_room *room)
     if (room->status != MLC_OK)
         return;
     if (o->quantized) {
-        ro_codes(j, r, room);
+        ro_codes(j, r, part, room);
         return;
     }
     for (size_t i = 0; i < n; i++)

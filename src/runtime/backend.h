@@ -82,6 +82,10 @@ typedef struct mlci_backend {
      * was set meanwhile.  Pages of
      * the rows' positions have then been written in part. */
     mlc_status (*run)(mlci_executor *p, const mlci_step *step);
+    /* From now on add up the squares of what products are given; once, before any run. */
+    mlc_status (*observe)(mlci_executor *p, mlc_error *err);
+    /* Add the sums for a weight's n columns to out; false: no product reads it. */
+    bool       (*observed)(const mlci_executor *p, uint32_t weight, float *out, uint32_t n);
     /* [bounds.logits][vocabulary]; rows that no later run has overwritten. */
     const float *(*logits)(const mlci_executor *p);
 } mlci_backend;

@@ -86,6 +86,7 @@ struct mlci_executor {
     float         *result;             /* all rows of logits                   */
     atomic_bool    canceled[2];        /* seen at this call and the one before */
     mlc_status     stopped;            /* why the run ended early              */
+    float        **squares;            /* [n_threads][n_calls] or NULL: observe.c */
     float         *room;               /* what an exchange with ranks needs    */
     mlci_kv_layout *layouts;           /* [n_calls] for attention and appends  */
     cpu_use       *uses;               /* [n_calls][CPU_USES]                  */
@@ -121,6 +122,12 @@ void cpu_prepare(const cpu_job *j, const mlci_acts *a, uint32_t t, uint32_t form
 /* A key or value row of all heads from head on, to the page of row t's position. */
 void cpu_append(const cpu_job *j, uint32_t t, uint32_t head, uint32_t n_heads,
                 const float *x, bool key);
+
+/* observe.c */
+mlc_status cpu_observe(mlci_executor *p, mlc_error *err);
+void       cpu_observe_close(mlci_executor *p);
+void       cpu_observe_row(const cpu_job *j, const float *x);
+bool       cpu_observed(const mlci_executor *p, uint32_t weight, float *out, uint32_t n);
 
 /* use.c: kernels bound to their arguments, and what changes with a step. */
 mlc_status cpu_uses_open(mlci_executor *p, mlc_error *err);

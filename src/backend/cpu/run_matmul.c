@@ -31,12 +31,14 @@ void cpu_prepare(const cpu_job *j, const mlci_acts *a, uint32_t t, uint32_t form
                  const float *x)
 {
     const size_t k = j->call->columns;
-    float *row = (float *)(uintptr_t)a->x + t * a->stride;
+    float *row = (forms & MLCI_FORM_FLOAT) ? (float *)(uintptr_t)a->x + t * a->stride : NULL;
     mlci_quant_row q = { NULL, NULL, NULL, (int32_t *)(uintptr_t)a->sums
                          + t * (a->stride / MLCI_SUM_GROUP),
                          (float *)(uintptr_t)a->scale + t };
 
-    if ((forms & MLCI_FORM_FLOAT) && x != row)
+    if (j->p->squares != NULL)
+        cpu_observe_row(j, x);
+    if (row != NULL && x != row)
         memcpy(row, x, k * sizeof *row);
     if (forms & MLCI_FORM_PLANES) {
         q.high = (int8_t *)(uintptr_t)a->high + t * a->stride;

@@ -445,4 +445,5 @@ const mlci_backend mlci_backend_cpu = {
     .page_write = cpu_page_write,
     .executor_open = cpu_executor_open, .executor_close = cpu_executor_close,
     .executor_bytes = cpu_executor_bytes, .run = cpu_run, .logits = cpu_logits,
+    .observe = cpu_observe, .observed = cpu_observed,
 };
