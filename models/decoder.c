@@ -140,17 +140,17 @@ mlc_status mlci_decoder_graph(mlci_module *m, mlci_decoder *d)
 {
     const mlci_style *s = &d->style;
     const bool local = s->local_pattern > 1;     /* else every layer has the window */
+    const bool mixed = local && d->n_layers >= s->local_pattern;
     uint32_t x, tables[2], pools[2];
 
     if (m->tir.status != MLC_OK)
         return m->tir.status;
     tables[0] = tables[1] = de_table(m, d, &d->rope);
-    pools[0] = pools[1] = mlci_pool_add(m, d->n_kv_heads, d->head_dim, local ? 0 : d->window);
-    if (local) {
-        if (s->local_rope.base > 0)
-            tables[1] = de_table(m, d, &s->local_rope);
+    if (local && s->local_rope.base > 0)
+        tables[1] = de_table(m, d, &s->local_rope);
+    pools[0] = pools[1] = mlci_pool_add(m, d->n_kv_heads, d->head_dim, mixed ? 0 : d->window);
+    if (mixed)
         pools[1] = mlci_pool_add(m, d->n_kv_heads, d->head_dim, d->window);
-    }
     x = mlci_embed(m, m->tokens, mlci_weight(m, "token_embd.weight", 0, d->vocab, d->width));
     x = de_scaled(m, x, s->embedding_scale);
     m->n_positions = s->positions ? d->context : 0;
