@@ -130,6 +130,12 @@ static uint32_t de_table(mlci_module *m, const mlci_decoder *d, const mlci_rope 
 
     if (d->style.positions)
         return 0;
+    if (d->original > 0 && mlci_has_tensor(m, "rope_factors_long.weight", 0)) {
+        factors = mlci_vector(m, "rope_factors_short.weight", 0, rope->dims / 2);
+        table = mlci_vector(m, "rope_factors_long.weight", 0, rope->dims / 2);
+        table = mlci_rope_table_long(m, rope, factors, table, d->original);
+        return de_scaled(m, table, d->rope_scale);
+    }
     if (mlci_has_tensor(m, "rope_freqs.weight", 0) && rope == &d->rope)
         factors = mlci_vector(m, "rope_freqs.weight", 0, rope->dims / 2);
     table = mlci_rope_table(m, rope, factors);

@@ -55,10 +55,16 @@ static mlc_status ml_rope(mlci_module *m, mlci_decoder *d)
         st = mlci_config_text(c, ".rope.scaling.type", &type, m->tir.err);
     if (st != MLC_OK)
         return st;
+    st = mlci_config_u32_or(c, ".rope.scaling.original_context_length", 1, ML_MAX_CONTEXT, 0,
+                            &d->original, m->tir.err);
+    if (st != MLC_OK)
+        return st;
     st = mlci_config_float_or(c, ".rope.scaling.attn_factor", 1, &d->rope_scale, m->tir.err);
     if (st != MLC_OK)
         return st;
-    if (type.n > 0 && !mlci_text_is(type, "none") && !mlci_text_is(type, "linear"))
+    if (type.n > 0 && !mlci_text_is(type, "none") && !mlci_text_is(type, "linear")
+        && !(mlci_text_is(type, "longrope")
+             && mlci_config_tensor(c, "rope_factors_long.weight") != NULL))
         return mlci_fail(m->tir.err, MLC_EUNSUPPORTED, 0, "rope scaling \"%.*s\" is "
                          "unsupported (none and linear are)",
                          (int)mlci_min(type.n, 40), type.p);

@@ -47,6 +47,7 @@ typedef struct mlci_decoder {
     uint32_t n_layers, width, n_heads, n_kv_heads, head_dim, ffn, vocab, context;
     uint32_t window;            /* sliding window, 0 = none                   */
     float    eps;
+    uint32_t original;          /* context before it was stretched, 0: it was not */
     float    rope_scale;        /* of cosines and sines (YaRN), 0: 1          */
     mlci_rope rope;
     mlci_mixture mixture;

@@ -41,6 +41,7 @@ static inline bool model_key(const void *impl, const char *key, size_t n, mlci_v
         { ".feed_forward_length", 96 }, { ".attention.head_count", 4 },
         { ".attention.head_count_kv", 2 }, { ".attention.key_length", 16 },
         { ".attention.sliding_window", 2 }, { ".expert_count", 4 }, { ".expert_used_count", 2 },
+        { "phi3.rope.scaling.original_context_length", 24 },
         { ".expert_feed_forward_length", 32 }, { ".expert_shared_feed_forward_length", 96 },
     };
     const char *dot = memchr(key, '.', n);

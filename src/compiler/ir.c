@@ -261,7 +261,7 @@ uint32_t mlci_reshape(mlci_module *m, uint32_t x, uint32_t rank, const mlci_dim 
     return mlci_node_add(m, &n);
 }
 
-uint32_t mlci_rope_table(mlci_module *m, const mlci_rope *rope, uint32_t factors)
+static uint32_t ir_frequencies(mlci_module *m, const mlci_rope *rope, uint32_t factors)
 {
     mlci_node n = { .op = MLCI_OP_ROPE_FREQUENCIES, .scale = rope->base,
                     .factor = rope->factor };
@@ -269,9 +269,25 @@ uint32_t mlci_rope_table(mlci_module *m, const mlci_rope *rope, uint32_t factors
 
     n.type = (mlci_type){ MLCI_DT_F32, 1, { mlci_dim_const(&m->dims, rope->dims / 2) } };
     f = mlci_node_add(m, &n);
-    if (factors != 0)
-        f = mlci_binary(m, MLCI_OP_DIV, f, factors);
-    return ir_two(m, MLCI_OP_ROPE_TABLE, m->positions, f, 0);
+    return factors != 0 ? mlci_binary(m, MLCI_OP_DIV, f, factors) : f;
+}
+
+uint32_t mlci_rope_table(mlci_module *m, const mlci_rope *rope, uint32_t factors)
+{
+    return ir_two(m, MLCI_OP_ROPE_TABLE, m->positions, ir_frequencies(m, rope, factors), 0);
+}
+
+uint32_t mlci_rope_table_long(mlci_module *m, const mlci_rope *rope, uint32_t factors,
+                              uint32_t long_factors, uint32_t original)
+{
+    mlci_node n = { .op = MLCI_OP_LONGER, .scale = (float)original };
+
+    if (m->kv_tokens == 0)
+        m->kv_tokens = ir_input(m, "kv_tokens", mlci_dim_const(&m->dims, 1));
+    n.inputs[0] = ir_frequencies(m, rope, factors);
+    n.inputs[1] = ir_frequencies(m, rope, long_factors);
+    n.inputs[2] = m->kv_tokens;
+    return ir_two(m, MLCI_OP_ROPE_TABLE, m->positions, mlci_node_add(m, &n), 0);
 }
 
 uint32_t mlci_rope_op(mlci_module *m, uint32_t x, uint32_t table, bool interleaved)

@@ -47,6 +47,7 @@ typedef struct mlci_type {
  *   scale       x * attr scale;  softcap  c tanh(x / c), c = attr scale
  *   reshape     same number of elements
  *   rope_frequencies -> f32[D/2]: base^(-2i/D) / factor; attr scale (the base), factor
+ *   longer      x, y f32[D], tokens i32[1] -> y if there are more tokens than attr scale
  *   rope_table  positions i32[n], frequencies f32[D/2] -> cos and sin f32[n, D]
  *   rope        x f32[n, H, D], table -> rotated; attr interleaved
  *   kv_append   k, v f32[n, H, D] into the pages of attr pool and layer -> state
@@ -78,7 +79,7 @@ typedef struct mlci_type {
     X(SOFTMAX, "softmax", 1)     X(CONV2D, "conv2d", 2)                        \
     X(SCALE, "scale", 1)         X(SOFTCAP, "softcap", 1)                      \
     X(RESHAPE, "reshape", 1)     X(ROPE_FREQUENCIES, "rope_frequencies", 0)    \
-    X(ROPE_TABLE, "rope_table", 2)                                             \
+    X(LONGER, "longer", 3)       X(ROPE_TABLE, "rope_table", 2)                \
     X(ROPE, "rope", 2)           X(KV_APPEND, "kv_append", 2)                  \
     X(ATTENTION, "attention", 2) X(TAKE, "take", 2)                            \
     X(TOP_K, "top_k", 1)         X(CHOSEN, "chosen", 2)                        \
@@ -158,6 +159,8 @@ typedef struct mlci_module {
     mlci_node         *nodes;   /* node 0 is none                              */
     size_t             n_nodes, cap;
     uint32_t           tokens, positions, logit_rows, result;
+    uint32_t           kv_tokens;   /* input i32[1]: the longest sequence that there
+                                       may be; 0: nobody asks                  */
     mlci_pool_info     pools[MLCI_MAX_POOLS];
     uint32_t           n_pools;
     uint32_t           vocab_size, width;
@@ -196,6 +199,9 @@ uint32_t mlci_unary(mlci_module *m, mlci_op op, uint32_t x, float scale);
 uint32_t mlci_reshape(mlci_module *m, uint32_t x, uint32_t rank, const mlci_dim *dims);
 /* factors: a vector that divides each frequency, 0: none. */
 uint32_t mlci_rope_table(mlci_module *m, const mlci_rope *rope, uint32_t factors);
+/* The same with other factors where sequences may be longer than `original`. */
+uint32_t mlci_rope_table_long(mlci_module *m, const mlci_rope *rope, uint32_t factors,
+                              uint32_t long_factors, uint32_t original);
 uint32_t mlci_rope_op(mlci_module *m, uint32_t x, uint32_t table, bool interleaved);
 uint32_t mlci_pool_add(mlci_module *m, uint32_t n_heads, uint32_t head_dim,
                        uint32_t window);

@@ -319,6 +319,7 @@ static op_rule *const op_rules[MLCI_OP_COUNT] = {
     [MLCI_OP_CONV2D] = op_conv2d,         [MLCI_OP_ALL_REDUCE] = op_like_first,
     [MLCI_OP_ALL_GATHER] = op_all_gather, [MLCI_OP_TOP_K] = op_top_k,
     [MLCI_OP_CHOSEN] = op_chosen,         [MLCI_OP_EXPERTS] = op_experts,
+    [MLCI_OP_LONGER] = op_equal,
     [MLCI_OP_COMBINE] = op_combine,       [MLCI_OP_SWIGLU_LIMITED] = op_equal,
 };
 

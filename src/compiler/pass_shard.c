@@ -302,6 +302,7 @@ static void sd_rewrite(sd_work *w)
     m->tokens = w->to[m->tokens];
     m->positions = w->to[m->positions];
     m->logit_rows = w->to[m->logit_rows];
+    m->kv_tokens = w->to[m->kv_tokens];
     m->result = w->to[m->result];
 }
 

@@ -55,6 +55,9 @@ static void pr_node(const mlci_module *m, mlci_buf *b, uint32_t id, const char *
     case MLCI_OP_SWIGLU_LIMITED:
         mlci_buf_format(b, " {alpha %g, limit %g}", (double)n->scale, (double)n->factor);
         break;
+    case MLCI_OP_LONGER:
+        mlci_buf_format(b, " {than %g}", (double)n->scale);
+        break;
     case MLCI_OP_ALL_GATHER:
         mlci_buf_format(b, " {%u units}", n->units);
         break;

@@ -219,6 +219,50 @@ static void hc_divisors(hc_writer *w, const mlci_json *s, const hc_rope *r, bool
         w->status = mlci_directory_put_tensor(&w->f->directory, &t, w->err);
 }
 
+/* An array of divisors as a tensor. */
+static void hc_factors(hc_writer *w, const mlci_json *list, const char *name, uint32_t n)
+{
+    mlci_tensor t = { .name = { name, strlen(name) }, .format = MLCI_F32, .rank = 1,
+                      .dims = { n }, .n_bytes = n * sizeof(float) };
+    float *x = mlci_arena_new(&w->f->directory.arena, n, sizeof *x);
+    uint32_t i = 0;
+    double v;
+
+    if (x == NULL)
+        w->status = mlci_nomem(w->err, "rotation");
+    else if (list == NULL || list->type != MLCI_JSON_ARRAY || list->n_items != n)
+        w->status = mlci_fail(w->err, MLC_EFORMAT, 0, "rope_scaling: there must be %u factors", n);
+    if (w->status != MLC_OK)
+        return;
+    for (const mlci_json *f = list->items; f != NULL; f = f->next, i++) {
+        if (!mlci_json_number(f, &v) || !(v > 0) || v > 1e9) {
+            w->status = mlci_fail(w->err, MLC_EFORMAT, 0, "rope_scaling: a factor that makes no "
+                                  "sense");
+            return;
+        }
+        x[i] = (float)v;
+    }
+    w->status = mlci_files_add_made(w->f, x, (size_t)t.n_bytes, &t.file, w->err);
+    if (w->status == MLC_OK)
+        w->status = mlci_directory_put_tensor(&w->f->directory, &t, w->err);
+}
+
+/* Phi 3: divisors for short texts and for long ones. */
+static void hc_longrope(hc_writer *w, const mlci_json *s, const hc_rope *r, double factor)
+{
+    const double most = hc_number(w->config, "max_position_embeddings");
+    const double stretch = most > 0 ? most / r->original : r->factor;
+
+    hc_factors(w, mlci_json_get(s, "short_factor"), "rope_factors_short.weight", r->dims / 2);
+    if (w->status == MLC_OK)
+        hc_factors(w, mlci_json_get(s, "long_factor"), "rope_factors_long.weight", r->dims / 2);
+    hc_put(w, ".rope.scaling.type", (mlci_value){ .type = MLCI_VALUE_TEXT,
+                                                  .text = { "longrope", 8 } });
+    hc_put_uint(w, ".rope.scaling.original_context_length", (uint64_t)fmin(r->original, 1 << 28));
+    hc_put_float(w, ".rope.scaling.attn_factor", factor > 0 ? factor : stretch > 1
+                 ? sqrt(1 + log(stretch) / log(r->original)) : 1);
+}
+
 static void hc_scaling(hc_writer *w)
 {
     const mlci_json *s = hc_get(w->config, "rope_scaling"), *type;
@@ -244,6 +288,13 @@ static void hc_scaling(hc_writer *w)
         type = mlci_json_get(s, "type");
     if (!hc_given(type) || mlci_json_is(type, "default"))
         return;
+    if (mlci_json_is(type, "longrope") || mlci_json_is(type, "su")) {
+        if (r.original > 1 && r.dims >= 2 && r.dims <= HC_MAX_ROPE)
+            hc_longrope(w, s, &r, factor);
+        else
+            w->status = mlci_fail(w->err, MLC_EFORMAT, 0, "rope_scaling: no original length");
+        return;
+    }
     if (!(r.factor > 0) || r.dims < 2 || r.dims > HC_MAX_ROPE || !(r.original > 0) || r.base <= 1)
         w->status = mlci_fail(w->err, MLC_EFORMAT, 0, "rope_scaling: a factor or length is missing "
                               "or makes no sense");
@@ -264,7 +315,7 @@ static void hc_scaling(hc_writer *w)
                      : r.factor > 1 ? 0.1 * log(r.factor) + 1 : 1);
     } else {
         w->status = mlci_fail(w->err, MLC_EUNSUPPORTED, 0, "rope_scaling: type \"%.*s\" is "
-                              "unsupported (linear, llama3 and yarn are)",
+                              "unsupported (linear, llama3, yarn and longrope are)",
                               (int)mlci_min(type->text_bytes, 40), type->text);
     }
 }

@@ -300,6 +300,9 @@ mlc_status cpu_run(mlci_executor *p, const mlci_step *step)
     p->values[m->result] = p->result + (size_t)step->first_logit * m->vocab_size;
     memcpy(p->values[m->tokens], step->tokens, step->n_rows * sizeof(int32_t));
     memcpy(p->values[m->positions], step->positions, step->n_rows * sizeof(int32_t));
+    if (p->values[m->kv_tokens] != NULL)
+        *(int32_t *)(void *)p->values[m->kv_tokens]
+            = (int32_t)mlci_min(p->bounds.kv_tokens, INT32_MAX);
     if (step->n_logits > 0)
         memcpy(p->values[m->logit_rows], step->logit_rows,
                step->n_logits * sizeof(int32_t));
