@@ -21,6 +21,7 @@ if [ ! -e "$golden/ready" ]; then
     cp -R "$src/models" "$src/gguf_blocks" "$golden/"
     cp -R "$src/tiny" "$golden/"
     cp "$src/text/cases.json" "$golden/text/"
+    [ ! -d "$src/text/spm" ] || cp -R "$src/text/spm" "$golden/text/"
     for file in "$src"/text/tok/*.json.gz; do
         gzip -dc "$file" > "$golden/text/tok/$(basename "$file" .gz)"
     done

@@ -108,6 +108,80 @@ static void test_refused(void)
     rmdir(dir);
 }
 
+/* ---- sentencepiece models --------------------------------------------------------------- */
+
+/* Pieces, a trainer's kind, a normalizer without what changes texts: protocol buffers. */
+static size_t write_model(unsigned char *p, int kind, int shrink)
+{
+    static const struct { const char *text; float score; int type; } pieces[] = {
+        { "<unk>", 0, 2 }, { "<s>", 0, 3 }, { "</s>", 0, 3 }, { "\xe2\x96\x81", -3, 1 },
+        { "a", -4, 1 }, { "b", -5, 1 }, { "ab", -1, 1 }, { "\xe2\x96\x81" "ab", -2, 1 },
+        { "<0x21>", 0, 6 },
+    };
+    size_t n = 0;
+
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
+        const size_t text = strlen(pieces[i].text);
+
+        p[n++] = 1 << 3 | 2;
+        p[n++] = (unsigned char)(2 + text + 5 + 2);
+        p[n++] = 1 << 3 | 2;
+        p[n++] = (unsigned char)text;
+        memcpy(p + n, pieces[i].text, text);
+        n += text;
+        p[n++] = 2 << 3 | 5;
+        memcpy(p + n, &pieces[i].score, 4);
+        n += 4;
+        p[n++] = 3 << 3;
+        p[n++] = (unsigned char)pieces[i].type;
+    }
+    p[n++] = 2 << 3 | 2, p[n++] = 2, p[n++] = 3 << 3, p[n++] = (unsigned char)kind;
+    p[n++] = 3 << 3 | 2, p[n++] = 2, p[n++] = 4 << 3, p[n++] = (unsigned char)shrink;
+    return n;
+}
+
+static mlc_status open_model(const unsigned char *p, size_t n, mlc_tokenizer **t)
+{
+    char path[600];
+    FILE *f;
+
+    snprintf(path, sizeof path, "%s", data_path("made.model"));
+    f = fopen(path, "wb");
+    T_CHECK(f != NULL && fwrite(p, 1, n, f) == n && fclose(f) == 0, "%s", path);
+    return mlc_tokenizer_open(ctx, path, t, &err);
+}
+
+static void test_sentencepiece(void)
+{
+    static const int32_t want[] = { 1, 7, 7, 8 };
+    unsigned char p[400];
+    const size_t bytes = write_model(p, 2, 0);
+    mlc_tokenizer *t = NULL;
+    int32_t ids[16];
+    size_t n = 0;
+
+    T_CASE("a sentencepiece model");
+    T_CHECK(open_model(p, bytes, &t) == MLC_OK, "%s", err.text);
+    T_CHECK(mlc_tokenizer_size(t) == 9
+            && mlc_tokenizer_encode(t, "ab ab!", 6, MLC_ENCODE_SPECIAL, ids, 16, &n) == MLC_OK
+            && n == 4 && memcmp(ids, want, sizeof want) == 0, "%zu: %d %d %d", n, ids[0], ids[1],
+            ids[2]);
+    mlc_tokenizer_close(t);
+    T_CASE("sentencepiece models that are refused");
+    (void)write_model(p, 1, 0);
+    T_CHECK(open_model(p, bytes, &t) == MLC_EUNSUPPORTED && strstr(err.text, "unigram") != NULL,
+            "%s", err.text);
+    (void)write_model(p, 2, 1);
+    T_CHECK(open_model(p, bytes, &t) == MLC_EUNSUPPORTED && strstr(err.text, "spaces") != NULL,
+            "%s", err.text);
+    (void)write_model(p, 2, 0);
+    for (size_t cut = 0; cut < bytes; cut++) {
+        const mlc_status st = open_model(p, cut, &t);
+
+        T_CHECK(st != MLC_OK && t == NULL && err.text[0] != 0, "%zu bytes open", cut);
+    }
+}
+
 int main(void)
 {
     ctx = test_context(NULL);
@@ -115,6 +189,7 @@ int main(void)
     test_golden("bytelevel", false);
     test_golden("bytefallback", true);
     test_refused();
+    test_sentencepiece();
     mlc_context_close(ctx);
     return t_done();
 }

@@ -40,6 +40,8 @@ static const vocabulary vocabularies[] = {
     { "vocab/ggml-vocab-mpt.gguf", "lcpp-mpt", "" },
     { "vocab/ggml-vocab-refact.gguf", "lcpp-refact", "rnd-018" },
     { "vocab/ggml-vocab-starcoder.gguf", "lcpp-starcoder", "rnd-018" },
+    { "../golden/text/spm/mistral-v1.model", "mistral-v1", "" },
+    { "../golden/text/spm/mistral-v3.model", "mistral-v3", "" },
 };
 
 enum { MAX_IDS = 100000, MAX_TEXT = 100000 };

@@ -106,7 +106,7 @@ static void fi_name(mlci_files *f, const char *path)
     snprintf(f->name, sizeof f->name, "%.*s", (int)mlci_min(n - begin, 100), path + begin);
 }
 
-static const char fi_tokenizer[] = "tokenizer.json";
+static const char fi_tokenizer[] = "tokenizer.json", fi_model[] = ".model";
 
 /* A tokenizer alone, by its file. */
 static bool fi_is_tokenizer(const char *path)
@@ -115,6 +115,27 @@ static bool fi_is_tokenizer(const char *path)
 
     return n >= k && n < FI_MAX_PATH && strcmp(path + n - k, fi_tokenizer) == 0
         && (n == k || path[n - k - 1] == '/') && mlci_os_is_file(path);
+}
+
+/* A sentencepiece model alone. */
+static bool fi_is_model(const char *path)
+{
+    const size_t n = strlen(path), k = strlen(fi_model);
+
+    return n > k && n < FI_MAX_PATH && strcmp(path + n - k, fi_model) == 0
+        && mlci_os_is_file(path);
+}
+
+static mlc_status fi_open_model(mlci_files *f, const char *path, mlc_error *err)
+{
+    uint32_t n = 0;
+    mlc_status st;
+
+    fi_name(f, path);
+    f->halves = true;
+    st = mlci_spm_tokenizer(f, NULL, path, &n, err);
+    return mlci_error_prefix(err, st == MLC_OK ? mlci_directory_index_keys(&f->directory, err) : st,
+                             f->name);
 }
 
 mlc_status mlci_files_open(mlci_files *f, mlc_context *ctx, const char *path, bool map,
@@ -130,6 +151,8 @@ mlc_status mlci_files_open(mlci_files *f, mlc_context *ctx, const char *path, bo
         snprintf(f->name, sizeof f->name, "%s", fi_tokenizer);
         return mlci_error_prefix(err, mlci_hf_finish(f, config, NULL, NULL, err), f->name);
     }
+    if (fi_is_model(path))
+        return fi_open_model(f, path, err);
     if (mlci_os_is_directory(path)) {
         fi_name(f, path);
         st = fi_path(path, "mlc-chat-config.json", config, err);

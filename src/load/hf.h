@@ -26,6 +26,10 @@ mlc_status mlci_hf_config(mlci_files *f, const mlci_json *config, const mlci_jso
  * those that no token has are unused. */
 mlc_status mlci_hf_tokenizer(mlci_files *f, const char *path, const mlci_json *config,
                              const mlci_json *conv, uint64_t n_tokens, mlc_error *err);
+/* A sentencepiece model (spm.c), by its name in the directory, likewise.  *n: at least so
+ * many tokens, then how many there are, 0: there is no such file. */
+mlc_status mlci_spm_tokenizer(mlci_files *f, const char *dir, const char *name, uint32_t *n,
+                              mlc_error *err);
 /* A conv_template as a Jinja template, in the arena; tokens: their texts. */
 mlc_status mlci_mlc_template(mlci_arena *arena, const mlci_json *conv, const mlci_text *tokens,
                              uint32_t n_tokens, mlci_text *out, mlc_error *err);

@@ -354,8 +354,9 @@ static void ht_put_id(ht_reader *r, const char *key, int64_t id)
         ht_put(r, key, (mlci_value){ .type = MLCI_VALUE_UINT, .u = (uint64_t)id });
 }
 
-/* Where the model stops: a number, or several, and those of MLC's template. */
-static void ht_ends(ht_reader *r, const mlci_json *v, const mlci_json *more)
+/* Where the model stops: a number, or several, and those of MLC's template; the first one as
+ * the end if there is none yet. */
+static void ht_ends(ht_reader *r, const mlci_json *v, const mlci_json *more, bool first)
 {
     const mlci_json *lists[] = { v, more };
     int32_t *ids = mlci_arena_new(&r->f->directory.arena, HT_MAX_ENDS, sizeof *ids);
@@ -374,7 +375,7 @@ static void ht_ends(ht_reader *r, const mlci_json *v, const mlci_json *more)
             if (n < HT_MAX_ENDS && mlci_json_integer(x, &id) && id >= 0 && id < r->n_tokens)
                 ids[n++] = (int32_t)id;
     }
-    if (n > 0)
+    if (n > 0 && first)
         ht_put_id(r, "tokenizer.ggml.eos_token_id", ids[0]);
     ht_put(r, "tokenizer.mlc.ends",
            (mlci_value){ .type = MLCI_VALUE_ARRAY, .item = MLCI_VALUE_INT, .item_bytes = 4, .u = n,
@@ -393,7 +394,7 @@ static void ht_ids(ht_reader *r, const mlci_json *config, const mlci_json *gener
         id = -1;
     ht_put_id(r, "tokenizer.ggml.bos_token_id", id);
     ht_ends(r, ht_given(ends) ? ends : mlci_json_get(config, "eos_token_id"),
-            mlci_json_get(r->conv, "stop_token_ids"));
+            mlci_json_get(r->conv, "stop_token_ids"), true);
     if (mlci_json_integer(mlci_json_get(config, "pad_token_id"), &id))
         ht_put_id(r, "tokenizer.ggml.padding_token_id", id);
     for (uint32_t i = 0; i < r->n_tokens && unknown != NULL; i++)
@@ -533,6 +534,39 @@ static void ht_chat_template(ht_reader *r, const char *path, const mlci_json *co
         ht_put(r, "tokenizer.chat_template", (mlci_value){ .type = MLCI_VALUE_TEXT, .text = t });
 }
 
+/* tokenizer.model, where there is no tokenizer.json; what to put around a text says
+ * tokenizer_config.json. */
+static void ht_sentencepiece(ht_reader *r, const char *path, const mlci_json *config,
+                             const mlci_json *generation)
+{
+    const mlci_json *beside, *ends = mlci_json_get(generation, "eos_token_id"), *add;
+    const unsigned char *p = NULL;
+
+    r->status = mlci_spm_tokenizer(r->f, path, "tokenizer.model", &r->n_tokens, r->err);
+    if (r->status != MLC_OK || r->n_tokens == 0)
+        return;
+    /* The texts are for what comes after. */
+    r->texts = mlci_arena_new(&r->arena, r->n_tokens, sizeof *r->texts);
+    for (size_t i = 0; i < r->f->directory.n_keys; i++)
+        if (mlci_text_is(r->f->directory.keys[i].name, "tokenizer.ggml.tokens"))
+            p = r->f->directory.keys[i].value.items;
+    if (r->texts == NULL || p == NULL) {
+        r->status = mlci_nomem(r->err, "vocabulary");
+        return;
+    }
+    for (uint32_t i = 0; i < r->n_tokens; i++) {
+        r->texts[i] = (mlci_text){ (const char *)p + 8, (size_t)mlci_le(p, 8) };
+        p += 8 + r->texts[i].n;
+    }
+    beside = ht_file(r, path, "tokenizer_config.json");
+    add = mlci_json_get(beside, "add_bos_token");
+    if (ht_given(add))
+        ht_put_bool(r, "tokenizer.ggml.add_bos_token", add->type == MLCI_JSON_TRUE);
+    ht_put_bool(r, "tokenizer.ggml.add_eos_token", ht_true(beside, "add_eos_token"));
+    ht_ends(r, ht_given(ends) ? ends : mlci_json_get(config, "eos_token_id"),
+            mlci_json_get(r->conv, "stop_token_ids"), false);
+}
+
 mlc_status mlci_hf_tokenizer(mlci_files *f, const char *path, const mlci_json *config,
                              const mlci_json *conv, uint64_t n_tokens, mlc_error *err)
 {
@@ -545,8 +579,11 @@ mlc_status mlci_hf_tokenizer(mlci_files *f, const char *path, const mlci_json *c
     generation = ht_file(&r, path, "generation_config.json");
     ht_sampling(&r, r.conv != NULL ? config : generation);
     all = ht_file(&r, path, "tokenizer.json");
-    if (all != NULL) {
+    if (all == NULL && r.status == MLC_OK)
+        ht_sentencepiece(&r, path, config, generation);
+    else if (all != NULL)
         ht_model(&r, all, config, generation);
+    if (r.n_tokens > 0 && r.texts != NULL) {
         beside = ht_file(&r, path, "tokenizer_config.json");
         if (r.status == MLC_OK)
             ht_chat_template(&r, path, beside);

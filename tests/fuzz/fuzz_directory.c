@@ -9,11 +9,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MOST = 8 };
+enum { MOST = 9 };
 
 static const char *const names[] = {
     "config.json", "model.safetensors", "model.safetensors.index.json", "tokenizer.json",
     "tokenizer_config.json", "mlc-chat-config.json", "tensor-cache.json", "params_shard_0.bin",
+    "tokenizer.model",
 };
 
 static const char *directory(void)
