@@ -136,14 +136,14 @@ int main(int argc, char **argv)
 {
     static const char *const folders[] = {
         "llama", "llama-tied", "llama-llama3rope", "llama-yarn", "mistral", "mixtral", "qwen2",
-        "qwen2_moe", "qwen3", "qwen3_moe", "gemma", "gemma2", "gemma3_text", "phi", "phi3", "phi3-longrope",
-        "olmo2", "smollm3", "granite", "stablelm", "starcoder2", "gpt2",
-        "gpt_neox", "gpt_oss", "gpt_oss-mxfp4",
-        "mlc/llama-q0f16", "mlc/llama-q0bf16", "mlc/llama-q0f32", "mlc/llama-q3f16_1",
-        "mlc/llama-q4bf16_1", "mlc/llama-q4f16_0", "mlc/llama-q4f16_1",
-        "mlc/llama-q4f16_1-shards", "mlc/llama-q4f16_2", "mlc/llama_tied-q4f16_1",
-        "mlc/gemma-q4f16_1", "mlc/gemma3-q4f16_1", "mlc/mistral-q4f16_1", "mlc/phi3-q4f16_1",
-        "mlc/mixtral-q4f16_1", "mlc/qwen2-q4f16_1", "mlc/qwen3-q4f16_1",
+        "qwen2_moe", "qwen3", "qwen3_moe", "gemma", "gemma2", "gemma3_text", "phi", "phi3",
+        "phi3-longrope", "olmo2", "smollm3", "granite", "stablelm", "starcoder2", "gpt2",
+        "gpt_neox", "gpt_oss", "gpt_oss-mxfp4", "mlc/llama-q0f16", "mlc/llama-q0bf16",
+        "mlc/llama-q0f32", "mlc/llama-q3f16_1", "mlc/llama-q4bf16_1", "mlc/llama-q4f16_0",
+        "mlc/llama-q4f16_1", "mlc/llama-q4f16_1-shards", "mlc/llama-q4f16_2",
+        "mlc/llama_tied-q4f16_1", "mlc/gemma-q4f16_1", "mlc/gemma3-q4f16_1",
+        "mlc/mistral-q4f16_1", "mlc/phi3-q4f16_1", "mlc/mixtral-q4f16_1", "mlc/qwen2-q4f16_1",
+        "mlc/qwen3-q4f16_1",
     };
     int n = 0;
 

@@ -109,7 +109,8 @@ static bool kg_find(const void *impl, const char *key, size_t n, mlci_value *out
         { ".attention.key_length", 64 }, { ".attention.sliding_window", 32 },
         { "moe.expert_count", 4 }, { "moe.expert_used_count", 2 },
         { "moe.expert_shared_feed_forward_length", 256 },
-        { "phi3.rope.scaling.original_context_length", 64 }, { "oss.expert_count", 4 }, { "oss.expert_used_count", 2 },
+        { "phi3.rope.scaling.original_context_length", 64 },
+        { "oss.expert_count", 4 }, { "oss.expert_used_count", 2 },
     };
 
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
