@@ -273,8 +273,11 @@ typedef struct mlc_model_options {
 
 enum {
     MLC_MODEL_NO_MMAP  = 1, /* read the file into memory instead of mapping */
-    MLC_MODEL_NO_WEIGHTS = 2 /* metadata and tokenizer only: sessions and
+    MLC_MODEL_NO_WEIGHTS = 2, /* metadata and tokenizer only: sessions and
                                 engines on it fail with MLC_EINVAL           */
+    MLC_MODEL_VERIFY = 4    /* compare files with the checksums that the model
+                               has of them (MLC's directories; others have
+                               none): reads all of them once more            */
 };
 
 /*

@@ -250,6 +250,33 @@ static void test_refused(void)
             && strstr(err.text, "q4f16_1") != NULL, "%s", err.text);
 }
 
+/* A byte of a shard that is another: only checksums show it. */
+static void test_verify(void)
+{
+    mlc_model_options o;
+    mlc_model *m = NULL;
+    char path[700];
+    FILE *f;
+
+    T_CASE("checksums");
+    fresh("verified");
+    if (!convert(data_path("golden/tiny/llama"), "q4f16_1"))
+        return;
+    mlc_model_options_init(&o);
+    o.flags = MLC_MODEL_VERIFY;
+    T_CHECK(mlc_model_open(ctx, to, &o, &m, &err) == MLC_OK, "%s", err.text);
+    mlc_model_close(m);
+    snprintf(path, sizeof path, "%s/params_shard_0.bin", to);
+    f = fopen(path, "r+b");
+    T_CHECK(f != NULL && fseek(f, 5000, SEEK_SET) == 0 && fputc(0x21, f) != EOF && fclose(f) == 0,
+            "%s", path);
+    T_CHECK(mlc_model_open(ctx, to, NULL, &m, &err) == MLC_OK, "%s", err.text);
+    mlc_model_close(m);
+    T_CHECK(mlc_model_open(ctx, to, &o, &m, &err) == MLC_EFORMAT
+            && strstr(err.text, "params_shard_0.bin") != NULL
+            && strstr(err.text, "md5") != NULL, "%s", err.text);
+}
+
 /* ---- codes --------------------------------------------------------------------------------- */
 
 static float half(float x) { return mlci_f16_to_f32(mlci_f32_to_f16(x)); }
@@ -450,6 +477,7 @@ int main(void)
     test_gguf("llama");
     test_gguf("gemma3_text");
     test_refused();
+    test_verify();
     test_codes(&mlci_groups_scalar, "scalar");
     test_half(&mlci_groups_scalar, "scalar");
 #if defined __x86_64__

@@ -21,7 +21,7 @@ typedef struct cli_files { const char *first; char *const *more; int n_more; } c
 typedef struct cli_options {
     const char *model, *device, *tier, *kv, *without, *function, *sizes;
     int         threads, verbose;
-    bool        json, no_special, no_parse, raw, help;
+    bool        json, verify, no_special, no_parse, raw, help;
     const char *prompt, *system, *text_file, *json_file, *ids;
     const char *pass, *passes;
     const char *schema, *regex, *ebnf, *lark, *tag, *any, *mask_after;

@@ -85,7 +85,7 @@ int cli_open(const cli_options *o, mlc_context **ctx, const char *path, uint32_t
     if (path == NULL)
         return 0;
     mlc_model_options_init(&mo);
-    mo.flags = flags;
+    mo.flags = flags | (o->verify ? MLC_MODEL_VERIFY : 0);
     mo.device = o->device;
     mo.progress = co_progress;
     mo.progress_user = &bar;

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MA_COMMON "device tier threads kv verbose help quantization "
+#define MA_COMMON "device tier threads kv verbose help quantization verify "
 #define MA_SAMPLING "temperature top-p top-k min-p repetition-penalty presence-penalty " \
                     "frequency-penalty seed max-tokens stop "
 
@@ -28,7 +28,7 @@ static const cli_command ma_commands[] = {
       "help verbose json-file", cli_template },
     { "bench", "MODEL", "speed of prefill and decoding",
       MA_COMMON "json n-prompt n-decode depth repeat without", cli_bench },
-    { "info", "MODEL", "what a model file is", "help verbose json", cli_info },
+    { "info", "MODEL", "what a model file is", "help verbose json verify", cli_info },
     { "convert", "MODEL -q q4f16_1 -o DIR", "write a model as an MLC directory",
       "help verbose threads tier quantization output", cli_convert },
     { "quantize", "MODEL -q q4f16_1 -o DIR", "the same with the scales that lose least",
@@ -108,6 +108,7 @@ static const ma_option ma_options[] = {
     OPT("plain", 0, MA_FLAG, plain, NULL, "strings escape only what must be"),
     OPT("quantization", 'q', MA_TEXT, quantization, "Q", "weights as 4-bit codes: q4f16_1"),
     OPT("output", 'o', MA_TEXT, output, "DIR", "the directory to write"),
+    OPT("verify", 0, MA_FLAG, verify, NULL, "compare files with their checksums (MLC's)"),
     OPT("json", 0, MA_FLAG, json, NULL, "JSON on stdout"),
     OPT("device", 0, MA_TEXT, device, "D", "auto, cpu, cuda:0, vulkan:0, opencl:0"),
     OPT("tier", 0, MA_TEXT, tier, "T", "CPU instruction tier (mlc devices lists them)"),

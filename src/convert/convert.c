@@ -387,7 +387,7 @@ static mlc_status cv_finish(cv_work *w, const char *from)
 
 static mlc_status cv_run(cv_work *w, const char *from)
 {
-    mlc_status st = mlci_files_open(&w->files, w->ctx, from, true, w->err);
+    mlc_status st = mlci_files_open(&w->files, w->ctx, from, 0, w->err);
 
     if (st != MLC_OK)
         return st;

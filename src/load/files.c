@@ -138,14 +138,16 @@ static mlc_status fi_open_model(mlci_files *f, const char *path, mlc_error *err)
                              f->name);
 }
 
-mlc_status mlci_files_open(mlci_files *f, mlc_context *ctx, const char *path, bool map,
+mlc_status mlci_files_open(mlci_files *f, mlc_context *ctx, const char *path, uint32_t flags,
                            mlc_error *err)
 {
+    const bool map = (flags & MLC_MODEL_NO_MMAP) == 0;
     char config[FI_MAX_PATH];
     uint32_t number;
     mlc_status st;
 
     fi_begin(f, ctx, map);
+    f->verify = (flags & MLC_MODEL_VERIFY) != 0;
     if (fi_is_tokenizer(path)) {
         snprintf(config, sizeof config, "%.*s.", (int)(strlen(path) - strlen(fi_tokenizer)), path);
         snprintf(f->name, sizeof f->name, "%s", fi_tokenizer);

@@ -12,7 +12,7 @@ typedef struct mlci_files {
     mlci_source   *items;          /* [n]; those with data of our own are in the arena */
     uint32_t       n, cap;
     mlci_directory directory;
-    bool           map;
+    bool           map, verify;
     bool           halves;         /* mlci_config's                           */
     /* Of a directory: its model's configuration and what that calls the architecture, MLC's
      * conv_template; NULL and empty if there is none. */
@@ -21,8 +21,8 @@ typedef struct mlci_files {
     char           name[128];      /* last part of the path, for errors       */
 } mlci_files;
 
-/* path: a file or a directory.  mlci_files_close also after a failure. */
-mlc_status mlci_files_open(mlci_files *f, mlc_context *ctx, const char *path, bool map,
+/* path: a file or a directory; flags: MLC_MODEL_*.  mlci_files_close also after a failure. */
+mlc_status mlci_files_open(mlci_files *f, mlc_context *ctx, const char *path, uint32_t flags,
                            mlc_error *err);
 mlc_status mlci_files_open_user(mlci_files *f, mlc_context *ctx, const mlc_source *user,
                                 mlc_error *err);

@@ -8,12 +8,13 @@
  * bits are Q4_0's blocks with codes one higher, so they become these, exactly; groups of
  * 40 with 3 bits have no such twin and become float32.
  */
+#include "../base/md5.h"
 #include "hf.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { MD_CONFIG_MOST = 16 << 20, MD_CACHE_MOST = 256 << 20 };
+enum { MD_CONFIG_MOST = 16 << 20, MD_CACHE_MOST = 256 << 20, MD_PIECE = 1 << 20 };
 
 typedef enum md_type { MD_F16, MD_BF16, MD_F32, MD_U32, MD_OTHER } md_type;
 
@@ -101,6 +102,28 @@ static mlc_status md_record_of(const mlci_json *v, uint32_t file, uint64_t file_
     return MLC_OK;
 }
 
+static mlc_status md_verify(const mlci_source *s, const mlci_json *sum, mlc_error *err)
+{
+    uint8_t *piece = mlci_new(s->ctx, MD_PIECE, 1);
+    mlc_status st = piece == NULL ? mlci_nomem(err, "checksum") : MLC_OK;
+    char text[33];
+    mlci_md5 m;
+
+    mlci_md5_begin(&m);
+    for (uint64_t at = 0; at < s->size && st == MLC_OK; at += MD_PIECE) {
+        const size_t n = (size_t)mlci_min(s->size - at, (uint64_t)MD_PIECE);
+
+        st = mlci_source_read(s, at, piece, n, err);
+        if (st == MLC_OK)
+            mlci_md5_put(&m, piece, n);
+    }
+    mlci_delete(s->ctx, piece, MD_PIECE, 1);
+    mlci_md5_end(&m, text);
+    return st != MLC_OK || (sum != NULL && mlci_json_is(sum, text)) ? st
+         : mlci_fail(err, MLC_EFORMAT, 0, "%s: its md5 is %s, not as the list of files says",
+                     s->name, text);
+}
+
 static mlc_status md_shard(md_reader *r, const mlci_json *shard, mlc_error *err)
 {
     const mlci_json *list = mlci_json_get(shard, "records");
@@ -117,6 +140,8 @@ static mlc_status md_shard(md_reader *r, const mlci_json *shard, mlc_error *err)
     if (st == MLC_OK && r->f->items[file].size != bytes)
         st = mlci_fail(err, MLC_EFORMAT, 0, "%s has %llu bytes, not %llu: is it complete?", name,
                        (unsigned long long)r->f->items[file].size, (unsigned long long)bytes);
+    if (st == MLC_OK && r->f->verify)
+        st = md_verify(&r->f->items[file], mlci_json_get(shard, "md5sum"), err);
     for (const mlci_json *v = list->items; v != NULL && st == MLC_OK; v = v->next)
         st = md_record_of(v, file, bytes, &r->records[r->n++], err);
     return st;

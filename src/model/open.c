@@ -310,7 +310,7 @@ mlc_status mlci_model_open(mlc_context *ctx, const char *path, const mlc_source 
     atomic_init(&m->refs, 1);
     mlci_arena_init(&m->arena, ctx, mo_limit);
     st = path != NULL
-        ? mlci_files_open(&m->files, ctx, path, (opts.flags & MLC_MODEL_NO_MMAP) == 0, err)
+        ? mlci_files_open(&m->files, ctx, path, opts.flags, err)
         : mlci_files_open_user(&m->files, ctx, source, err);
     if (st == MLC_OK && opts.quantization != NULL)
         st = mo_quantize(m, opts.quantization, err);
@@ -357,7 +357,7 @@ mlc_status mlc_tokenizer_open(mlc_context *ctx, const char *path, mlc_tokenizer 
     *out = NULL;
     if (ctx == NULL || path == NULL)
         return mlci_fail(err, MLC_EINVAL, 0, "ctx or path is NULL");
-    st = mlci_files_open(&f, ctx, path, true, err);
+    st = mlci_files_open(&f, ctx, path, 0, err);
     if (st == MLC_OK) {
         mlci_files_config(&f, &c);
         st = f.halves && !mlci_config_find(&c, "tokenizer.ggml.model", &model)
