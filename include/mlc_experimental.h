@@ -39,8 +39,9 @@ mlc_status mlcx_explain(mlc_context *ctx, const char *path, const mlcx_explain_o
 typedef struct mlcx_convert_options {
     const char *quantization;   /* "q4f16_1", ...: MLC-LLM's names                        */
     int32_t     search;         /* 1: scales that lose least, not the largest values'     */
-    const char *text;           /* calibration: losses count by what comes to a column
-                                   while the model reads this (UTF-8); NULL: all alike    */
+    const char *text;           /* search with calibration: losses count by what comes to a
+                                   column while the model reads this (UTF-8); NULL: by the
+                                   values' own squares                                    */
     /* Called now and then: share done in [0, 1]; may be NULL.  Anything but MLC_OK stops
      * with that status. */
     mlc_status (*progress)(void *user, double done);

@@ -73,7 +73,7 @@ static uint32_t de_ffn(mlci_module *m, const mlci_decoder *d, uint32_t x, uint32
     if (mlci_mixture_layer(m, d, layer))
         return mlci_mixture_ffn(m, d, x, layer);
     if (!d->style.plain_ffn)
-        return mlci_decoder_ffn(m, d, x, layer, d->style.activation);
+        return mlci_decoder_ffn(m, d, x, layer, d->ffn, "");
     up = mlci_linear(m, x, "blk.%u.ffn_up", layer, d->ffn, d->width);
     return mlci_linear(m, mlci_unary(m, d->style.activation, up, 0), "blk.%u.ffn_down", layer,
                        d->width, d->ffn);

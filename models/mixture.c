@@ -5,8 +5,6 @@
  */
 #include "models.h"
 
-#include <stdio.h>
-
 enum { MX_MAX_EXPERTS = 4096 };
 
 mlc_status mlci_mixture_read(mlci_module *m, mlci_decoder *d)
@@ -42,12 +40,8 @@ bool mlci_mixture_layer(const mlci_module *m, const mlci_decoder *d, uint32_t la
 /* The part that every row goes through, times its own gate where it has one. */
 static uint32_t mx_shared(mlci_module *m, const mlci_decoder *d, uint32_t x, uint32_t layer)
 {
-    const uint32_t n = d->mixture.shared_ffn;
-    uint32_t gate = mlci_linear(m, x, "blk.%u.ffn_gate_shexp", layer, n, d->width);
-    uint32_t up = mlci_linear(m, x, "blk.%u.ffn_up_shexp", layer, n, d->width), y, part;
+    uint32_t y = mlci_decoder_ffn(m, d, x, layer, d->mixture.shared_ffn, "_shexp"), part;
 
-    y = mlci_mul_op(m, mlci_unary(m, d->style.activation, gate, 0), up);
-    y = mlci_linear(m, y, "blk.%u.ffn_down_shexp", layer, d->width, n);
     if (!mlci_has_tensor(m, "blk.%u.ffn_gate_inp_shexp.weight", layer))
         return y;
     part = mlci_linear(m, x, "blk.%u.ffn_gate_inp_shexp", layer, 1, d->width);

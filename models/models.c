@@ -66,7 +66,7 @@ static mlc_status ml_rope(mlci_module *m, mlci_decoder *d)
         && !(mlci_text_is(type, "longrope")
              && mlci_config_tensor(c, "rope_factors_long.weight") != NULL))
         return mlci_fail(m->tir.err, MLC_EUNSUPPORTED, 0, "rope scaling \"%.*s\" is "
-                         "unsupported (none and linear are)",
+                         "unsupported (none, linear and longrope are)",
                          (int)mlci_min(type.n, 40), type.p);
     d->rope.factor = mlci_text_is(type, "linear") ? factor : 1;
     if (!(d->rope.base > 0) || !(d->rope.factor > 0))
@@ -138,13 +138,18 @@ mlc_status mlci_decoder_read(mlci_module *m, mlci_decoder *d)
 }
 
 uint32_t mlci_decoder_ffn(mlci_module *m, const mlci_decoder *d, uint32_t x, uint32_t layer,
-                          mlci_op activation)
+                          uint32_t n, const char *suffix)
 {
-    uint32_t gate = mlci_linear(m, x, "blk.%u.ffn_gate", layer, d->ffn, d->width);
-    uint32_t up = mlci_linear(m, x, "blk.%u.ffn_up", layer, d->ffn, d->width);
+    char name[64];
+    uint32_t gate, up;
 
-    x = mlci_mul_op(m, mlci_unary(m, activation, gate, 0), up);
-    return mlci_linear(m, x, "blk.%u.ffn_down", layer, d->width, d->ffn);
+    snprintf(name, sizeof name, "blk.%%u.ffn_gate%s", suffix);
+    gate = mlci_linear(m, x, name, layer, n, d->width);
+    snprintf(name, sizeof name, "blk.%%u.ffn_up%s", suffix);
+    up = mlci_linear(m, x, name, layer, n, d->width);
+    x = mlci_mul_op(m, mlci_unary(m, d->style.activation, gate, 0), up);
+    snprintf(name, sizeof name, "blk.%%u.ffn_down%s", suffix);
+    return mlci_linear(m, x, name, layer, d->width, n);
 }
 
 mlc_status mlci_model_build(mlci_module *m, mlci_decoder *d)
@@ -168,9 +173,8 @@ mlc_status mlci_model_build(mlci_module *m, mlci_decoder *d)
 const char *mlci_model_of_type(mlci_text type)
 {
     for (size_t i = 0; i < sizeof ml_table / sizeof *ml_table; i++)
-        for (const char *p = ml_table[i].types; *p != 0; p += strcspn(p, " "), p += *p == ' ')
-            if (type.n == strcspn(p, " ") && memcmp(p, type.p, type.n) == 0)
-                return ml_table[i].arch;
+        if (mlci_text_listed(type, ml_table[i].types))
+            return ml_table[i].arch;
     return NULL;
 }
 

@@ -4,7 +4,7 @@
  * builds the graph and names the weights.
  *
  * To add one: write models/<arch>.c with a function like mlci_model_llama, add
- * it to the table in models.c, and its tiny golden to tests/test_models.c.
+ * it to the table in models.c, and its tiny golden to tests/test_tiny.c.
  */
 #ifndef MLCI_MODELS_H
 #define MLCI_MODELS_H
@@ -61,9 +61,10 @@ mlc_status mlci_mixture_read(mlci_module *m, mlci_decoder *d);
 bool     mlci_mixture_layer(const mlci_module *m, const mlci_decoder *d, uint32_t layer);
 uint32_t mlci_mixture_ffn(mlci_module *m, const mlci_decoder *d, uint32_t x, uint32_t layer);
 
-/* The gated feed-forward part of a layer: down(act(gate x) * up x). */
+/* The gated feed-forward part of a layer, n wide: down(act(gate x) * up x).  suffix: of the
+ * tensors' names, behind "ffn_gate". */
 uint32_t mlci_decoder_ffn(mlci_module *m, const mlci_decoder *d, uint32_t x, uint32_t layer,
-                          mlci_op activation);
+                          uint32_t n, const char *suffix);
 
 /* The graph, once d is complete (decoder.c). */
 mlc_status mlci_decoder_graph(mlci_module *m, mlci_decoder *d);

@@ -17,10 +17,18 @@
 #ifndef MLCI_GROUPS_H
 #define MLCI_GROUPS_H
 
+#include "../../src/base/half.h"
+
 #include <stddef.h>
-#include <stdint.h>
 
 typedef enum mlci_group_dtype { MLCI_GROUP_F16, MLCI_GROUP_BF16, MLCI_GROUP_F32 } mlci_group_dtype;
+
+/* x as the dtype has it. */
+static inline float mlci_group_round(float x, mlci_group_dtype dtype)
+{
+    return dtype == MLCI_GROUP_F16 ? mlci_f16_to_f32(mlci_f32_to_f16(x))
+         : dtype == MLCI_GROUP_BF16 ? mlci_bf16_to_f32(mlci_f32_to_bf16(x)) : x;
+}
 
 typedef struct mlci_group_kernels {
     /* One row of n values in groups of `size`, the last one shorter; codes [n], scales one a

@@ -21,12 +21,6 @@ MLCI_INLINE float gr_round(float x, int cut)
     return mlci_bits_f32(u & ~((1u << cut) - 1));
 }
 
-static float gr_scale(float x, mlci_group_dtype dtype)
-{
-    return dtype == MLCI_GROUP_F16 ? mlci_f16_to_f32(mlci_f32_to_f16(x))
-         : gr_round(x, dtype == MLCI_GROUP_BF16 ? 16 : 0);
-}
-
 MLCI_INLINE void gr_group(const float *x, size_t n, float most, int cut, mlci_group_dtype dtype,
                           uint8_t *codes, float *scale)
 {
@@ -38,7 +32,7 @@ MLCI_INLINE void gr_group(const float *x, size_t n, float most, int cut, mlci_gr
 
         largest = a > largest ? a : largest;
     }
-    *scale = s = gr_scale(mlci_bits_f32(largest) / most, dtype);
+    *scale = s = mlci_group_round(mlci_bits_f32(largest) / most, dtype);
     if (!(s > 0)) {
         for (size_t i = 0; i < n; i++)
             codes[i] = (uint8_t)(int)most;

@@ -8,19 +8,8 @@
  */
 #include "groups.h"
 #include "../../src/base/base.h"
-#include "../../src/base/half.h"
 
 enum { SE_MOST = 64, SE_STEPS = 24 };
-
-static float se_round(float x, mlci_group_dtype dtype)
-{
-    uint32_t u = mlci_f32_bits(x);
-
-    if (dtype == MLCI_GROUP_F16)
-        return mlci_f16_to_f32(mlci_f32_to_f16(x));
-    u += 0x7fff + (u >> 16 & 1);
-    return dtype == MLCI_GROUP_F32 ? x : mlci_bits_f32(u & 0xffff0000u);
-}
 
 MLCI_INLINE float se_code(float x, float inverse, float most)
 {
@@ -71,7 +60,7 @@ void mlci_groups_search(const float *x, const float *importance, size_t n, size_
 
         for (size_t k = 0; k < m; k++)
             w[k] = importance != NULL ? importance[i + k] : x[i + k] * x[i + k];
-        *scales = s = se_round(se_scale(x + i, w, m, (float)most), dtype);
+        *scales = s = mlci_group_round(se_scale(x + i, w, m, (float)most), dtype);
         for (size_t k = 0; k < m; k++)
             codes[i + k] = (uint8_t)(most + (s > 0 ? (int)se_code(x[i + k], 1.0f / s,
                                                                   (float)most) : 0));

@@ -14,6 +14,8 @@
 #include "base.h"
 #include "format.h"
 
+#include <string.h>
+
 typedef struct mlci_text { const char *p; size_t n; } mlci_text;
 
 typedef enum mlci_value_type {
@@ -111,6 +113,24 @@ static inline bool mlci_text_is(mlci_text t, const char *s)
     while (i < t.n && s[i] != 0 && s[i] == t.p[i])
         i++;
     return i == t.n && s[i] == 0;
+}
+
+static inline bool mlci_text_ends(mlci_text t, const char *with)
+{
+    const size_t n = strlen(with);
+
+    return t.n >= n && memcmp(t.p + t.n - n, with, n) == 0;
+}
+
+/* Is it one of a list, between spaces? */
+static inline bool mlci_text_listed(mlci_text t, const char *list)
+{
+    for (size_t n; *list != 0; list += n + (list[n] == ' ')) {
+        n = strcspn(list, " ");
+        if (n == t.n && memcmp(list, t.p, n) == 0)
+            return true;
+    }
+    return false;
 }
 
 #endif

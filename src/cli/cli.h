@@ -60,6 +60,11 @@ uint32_t cli_encode_flags(const cli_options *o);
 void cli_print_ids(const int32_t *ids, size_t n);
 double cli_seconds(void);
 
+/* A bar on a terminal, once something has taken a second; cli_bar_end takes it away. */
+typedef struct cli_bar { const char *what; double begun; bool shown; } cli_bar;
+mlc_status cli_progress(void *bar, double done);
+void       cli_bar_end(const cli_bar *bar);
+
 /* "key=value" of a sampling option into a request object; NULL or why not. */
 const char *cli_set_sampling(cJSON *request, const char *key, const char *value);
 

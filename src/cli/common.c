@@ -48,20 +48,23 @@ static void co_log(void *user, int32_t level, const char *text)
     fprintf(stderr, "mlc: %s\n", text);
 }
 
-/* A bar once loading has taken a second, on a terminal. */
-typedef struct co_bar { double begin; bool shown; } co_bar;
-
-static mlc_status co_progress(void *user, double done)
+mlc_status cli_progress(void *user, double done)
 {
-    co_bar *bar = user;
+    cli_bar *bar = user;
     int n = (int)(done * 40);
 
-    if (cli_seconds() - bar->begin < 1.0 || !isatty(STDERR_FILENO))
+    if (cli_seconds() - bar->begun < 1.0 || !isatty(STDERR_FILENO))
         return MLC_OK;
     bar->shown = true;
-    fprintf(stderr, "\rloading [%.*s%*s] %3d %%", n,
+    fprintf(stderr, "\r%s [%.*s%*s] %3d %%", bar->what, n,
             "########################################", 40 - n, "", (int)(done * 100));
     return MLC_OK;
+}
+
+void cli_bar_end(const cli_bar *bar)
+{
+    if (bar->shown)
+        fprintf(stderr, "\r%60s\r", "");
 }
 
 int cli_open(const cli_options *o, mlc_context **ctx, const char *path, uint32_t flags,
@@ -69,7 +72,7 @@ int cli_open(const cli_options *o, mlc_context **ctx, const char *path, uint32_t
 {
     mlc_context_options co;
     mlc_model_options mo;
-    co_bar bar = { cli_seconds(), false };
+    cli_bar bar = { "loading", cli_seconds(), false };
     mlc_error err;
     mlc_status st;
 
@@ -87,13 +90,12 @@ int cli_open(const cli_options *o, mlc_context **ctx, const char *path, uint32_t
     mlc_model_options_init(&mo);
     mo.flags = flags | (o->verify ? MLC_MODEL_VERIFY : 0);
     mo.device = o->device;
-    mo.progress = co_progress;
+    mo.progress = cli_progress;
     mo.progress_user = &bar;
     mo.quantization = o->quantization;
     st = o->without != NULL ? mlcx_model_open(*ctx, path, o->without, &mo, model, &err)
                             : mlc_model_open(*ctx, path, &mo, model, &err);
-    if (bar.shown)
-        fprintf(stderr, "\r%60s\r", "");
+    cli_bar_end(&bar);
     if (st != MLC_OK) {
         mlc_context_close(*ctx);
         return cli_fail_status(&err);

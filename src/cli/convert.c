@@ -6,33 +6,13 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
-
-typedef struct co_bar { double begun, shown; } co_bar;
-
-/* On a terminal: how far, and how long it will take. */
-static mlc_status co_progress(void *user, double done)
-{
-    co_bar *bar = user;
-    const double now = cli_seconds();
-
-    if (!isatty(STDERR_FILENO) || (done < 1 && now - bar->shown < 0.1))
-        return MLC_OK;
-    bar->shown = now;
-    fprintf(stderr, "\r%3.0f %% [%-40.*s] %.0f s left ", done * 100, (int)(done * 40),
-            "########################################",
-            done > 0 ? (now - bar->begun) * (1 - done) / done : 0.0);
-    if (done >= 1)
-        fprintf(stderr, "\r%60s\r", "");
-    return MLC_OK;
-}
 
 static int co_run(const cli_options *o, bool search)
 {
-    co_bar bar = { cli_seconds(), 0 };
+    cli_bar bar = { search ? "quantizing" : "converting", cli_seconds(), false };
     mlcx_convert_options options = {
         .quantization = o->quantization != NULL ? o->quantization : "q4f16_1",
-        .progress = co_progress, .progress_user = &bar, .search = search,
+        .progress = cli_progress, .progress_user = &bar, .search = search,
     };
     char *text = NULL;
     size_t n;
@@ -41,7 +21,8 @@ static int co_run(const cli_options *o, bool search)
     mlc_status st;
 
     if (o->output == NULL)
-        return cli_fail("mlc convert wants a directory to write: -o DIR");
+        return cli_fail("mlc %s wants a directory to write: -o DIR",
+                        search ? "quantize" : "convert");
     if (cli_open(o, &ctx, NULL, 0, NULL) != 0)
         return 1;
     if (o->text_file != NULL) {
@@ -53,6 +34,7 @@ static int co_run(const cli_options *o, bool search)
         options.text = text;
     }
     st = mlcx_convert(ctx, o->model, o->output, &options, &err);
+    cli_bar_end(&bar);
     mlc_context_close(ctx);
     free(text);
     if (st != MLC_OK)

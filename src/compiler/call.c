@@ -345,14 +345,14 @@ uint64_t mlci_call_weight_bytes(const mlci_module *m, const mlci_call *c)
     bool rows = c->kind == MLCI_CALL_EMBED;
     uint64_t sum = 0;
 
-    for (uint32_t i = m->nodes[c->node].group; i <= c->node; i++)
-        rows = rows || (m->nodes[i].group == m->nodes[c->node].group
-                        && m->nodes[i].op == MLCI_OP_EMBED);
     if (c->kind == MLCI_CALL_EXPERTS) {
         const mlci_node *w = &m->nodes[c->segments[0].weight];
 
         return ca_stored(w) / w->units * ca_dim(m, m->nodes[c->y].type.dims[1]);
     }
+    for (uint32_t i = m->nodes[c->node].group; i <= c->node; i++)
+        rows = rows || (m->nodes[i].group == m->nodes[c->node].group
+                        && m->nodes[i].op == MLCI_OP_EMBED);
     for (uint32_t i = 0; i < c->n_segments + c->kernel.n_data; i++) {
         const mlci_node *n = &m->nodes[i < c->n_segments ? c->segments[i].weight
                                                          : c->kernel.data[i - c->n_segments]];

@@ -215,8 +215,8 @@ uint32_t mlci_swiglu_limited(mlci_module *m, uint32_t gate, uint32_t up, float a
 uint32_t mlci_take(mlci_module *m, uint32_t x, uint32_t rows);
 uint32_t mlci_top_k(mlci_module *m, uint32_t scores, const mlci_route *route);
 uint32_t mlci_chosen(mlci_module *m, uint32_t scores, uint32_t experts, const mlci_route *route);
-/* The tensor "name.weight" is [n_experts, rows, columns]. */
-/* "name.bias", if there is one: [n_experts, rows]. */
+/* The tensor "name.weight" is [n_experts, rows, columns]; "name.bias", if there is one,
+ * [n_experts, rows]. */
 uint32_t mlci_experts(mlci_module *m, uint32_t x, uint32_t experts, const char *name,
                       uint32_t layer, uint32_t n_experts, uint64_t rows, uint64_t columns);
 /* weights f32[n, 1]: each row times its own. */

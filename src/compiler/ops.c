@@ -223,9 +223,8 @@ static mlc_status op_attention(mlci_module *m, mlci_node *n, const mlci_type *a,
                                const mlci_type *b)
 {
     const mlci_pool_info *p = &m->pools[n->pool];
-    int64_t heads = 0;
-
     const mlci_type *sinks = &m->nodes[n->inputs[2]].type;
+    int64_t heads = 0;
 
     if (n->inputs[2] != 0 && (a->rank != 3 || sinks->rank != 1 || sinks->dims[0] != a->dims[1]))
         return op_clash(m, n, a, sinks);

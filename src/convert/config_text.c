@@ -8,6 +8,7 @@
 #include "../../models/models.h"
 #include "../../kernels/weight/blocks.h"
 #include "../base/json.h"
+#include "../load/hf.h"
 #include "../load/tensor.h"
 #include "convert.h"
 
@@ -87,29 +88,15 @@ static double cx_key(const cx_writer *w, const char *key, double missing)
 
 /* ---- rotation of a GGUF file ------------------------------------------------------------- */
 
-/* The divisor that Llama 3.1's scaling gives a frequency; low 1, high 4. */
-static double cx_llama3(double frequency, double factor, double original)
-{
-    const double wave = 6.283185307179586 / frequency;
-    double t;
-
-    if (wave < original / 4)
-        return 1;
-    if (wave > original)
-        return factor;
-    t = (original / wave - 1) / 3;
-    return 1 / ((1 - t) / factor + t);
-}
-
 /* The divisors as the scaling that made them, if it was Llama 3.1's. */
 static void cx_divisors(cx_writer *w, const mlci_tensor *t)
 {
-    const double base = cx_key(w, ".rope.freq_base", 10000), original = 8192;
+    const double base = cx_key(w, ".rope.freq_base", 10000);
+    mlci_hf_llama3_rope rope = { 0, 1, 4, 8192 };
     const uint64_t n = t->dims[0];
     float x[CX_MAX_ROPE];
     uint8_t bytes[CX_MAX_ROPE * 4];
     const uint8_t *rows;
-    double factor = 0;
     bool same = t->rank == 1 && t->format == MLCI_F32 && n <= CX_MAX_ROPE;
 
     if (same) {
@@ -119,9 +106,9 @@ static void cx_divisors(cx_writer *w, const mlci_tensor *t)
         mlci_blocks_decode(t->format, rows, (size_t)n, x);
     }
     for (uint64_t i = 0; i < n && same; i++)
-        factor = (double)x[i] > factor ? (double)x[i] : factor;
+        rope.factor = fmax(rope.factor, (double)x[i]);
     for (uint64_t i = 0; i < n && same; i++) {
-        const double want = cx_llama3(pow(base, -(double)i / (double)n), factor, original);
+        const double want = mlci_hf_llama3(pow(base, -(double)i / (double)n), &rope);
 
         same = fabs((double)x[i] - want) <= 1e-3 * want;
     }
@@ -132,7 +119,7 @@ static void cx_divisors(cx_writer *w, const mlci_tensor *t)
     }
     cx_member(w, "rope_scaling", 12);
     mlci_buf_text(w->b, "{\"rope_type\": \"llama3\", \"factor\": ");
-    cx_digits(w, factor);
+    cx_digits(w, rope.factor);
     mlci_buf_text(w->b, ", \"low_freq_factor\": 1.0, \"high_freq_factor\": 4.0, "
                         "\"original_max_position_embeddings\": 8192}");
 }

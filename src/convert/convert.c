@@ -41,20 +41,34 @@ static const char *cv_path(const cv_work *w, char buf[CV_PATH], const char *name
     return buf;
 }
 
-/* A whole file under another name, then renamed. */
-static mlc_status cv_write(cv_work *w, const char *name, const char *bytes, size_t n)
+/* A file under another name until it is whole; st: of what was written. */
+static mlc_status cv_begin(cv_work *w, const char *name, int *fd)
+{
+    char part[CV_PATH];
+    const int e = mlci_os_create(cv_path(w, part, name, ".part"), fd);
+
+    return e == 0 ? MLC_OK : cv_io(w, e, name);
+}
+
+static mlc_status cv_end(cv_work *w, const char *name, int fd, mlc_status st)
 {
     char part[CV_PATH], path[CV_PATH];
-    int fd, e = mlci_os_create(cv_path(w, part, name, ".part"), &fd), closed;
+    int e = mlci_os_close(fd);
 
-    if (e == 0) {
-        e = mlci_os_write(fd, bytes, n);
-        closed = mlci_os_close(fd);
-        e = e != 0 ? e : closed;
-    }
-    if (e == 0)
-        e = mlci_os_rename(part, cv_path(w, path, name, ""));
-    return e == 0 ? MLC_OK : cv_io(w, e, name);
+    if (st == MLC_OK && e == 0)
+        e = mlci_os_rename(cv_path(w, part, name, ".part"), cv_path(w, path, name, ""));
+    return st != MLC_OK || e == 0 ? st : cv_io(w, e, name);
+}
+
+static mlc_status cv_write(cv_work *w, const char *name, const char *bytes, size_t n)
+{
+    int fd, e;
+    mlc_status st = cv_begin(w, name, &fd);
+
+    if (st != MLC_OK)
+        return st;
+    e = mlci_os_write(fd, bytes, n);
+    return cv_end(w, name, fd, e == 0 ? MLC_OK : cv_io(w, e, name));
 }
 
 /* ---- what was done before ---------------------------------------------------------------- */
@@ -202,22 +216,17 @@ static mlc_status cv_tensors(cv_work *w, uint32_t shard, int fd, mlci_md5 *m, co
 
 static mlc_status cv_shard(cv_work *w, uint32_t shard)
 {
-    char part[CV_PATH], path[CV_PATH], name[64];
+    char name[64];
     mlci_md5 m;
     mlc_status st;
-    int fd, e;
+    int fd;
 
     snprintf(name, sizeof name, "params_shard_%u.bin", shard);
-    e = mlci_os_create(cv_path(w, part, name, ".part"), &fd);
-    if (e != 0)
-        return cv_io(w, e, name);
+    st = cv_begin(w, name, &fd);
+    if (st != MLC_OK)
+        return st;
     mlci_md5_begin(&m);
-    st = cv_tensors(w, shard, fd, &m, name);
-    e = mlci_os_close(fd);
-    if (st == MLC_OK && e == 0)
-        e = mlci_os_rename(part, cv_path(w, path, name, ""));
-    if (st == MLC_OK && e != 0)
-        st = cv_io(w, e, name);
+    st = cv_end(w, name, fd, cv_tensors(w, shard, fd, &m, name));
     if (st != MLC_OK)
         return st;
     mlci_md5_end(&m, w->plan.shards[shard].md5);
@@ -232,8 +241,6 @@ static void cv_record(const cv_work *w, mlci_buf *b, const mlci_out *o, bool sca
     static const char *const dtypes[] = { "float16", "bfloat16", "float32" };
     const uint64_t groups = (o->columns + w->scheme->group - 1) / w->scheme->group;
     const size_t stem = strlen(o->name) - strlen(".weight");
-    const bool embedding = strstr(o->name, "embed") != NULL || strstr(o->name, ".wte.") != NULL
-                        || strstr(o->name, ".wpe.") != NULL;
     const uint64_t last = scales ? groups : o->quantized ? groups * 4 : o->columns;
     const bool half_dtype = half && w->scheme->dtype == MLCI_GROUP_F32;
 
@@ -249,7 +256,7 @@ static void cv_record(const cv_work *w, mlci_buf *b, const mlci_out *o, bool sca
                         (unsigned long long)(o->rows / o->n_experts), (unsigned long long)last);
     else if (o->columns == 1)
         mlci_buf_format(b, "%llu", (unsigned long long)o->rows);
-    else if (o->quantized && w->scheme->columns && !embedding)
+    else if (o->columns_first)
         mlci_buf_format(b, "%llu, %llu", (unsigned long long)last, (unsigned long long)o->rows);
     else
         mlci_buf_format(b, "%llu, %llu", (unsigned long long)o->rows, (unsigned long long)last);
@@ -428,7 +435,8 @@ mlc_status mlcx_convert(mlc_context *ctx, const char *from, const char *to,
         return mlci_fail(w.err, MLC_EINVAL, 0, "mlcx_convert: an argument is NULL");
     if (strlen(to) > CV_PATH - 64)
         return mlci_fail(w.err, MLC_EINVAL, 0, "mlcx_convert: the path is too long");
-    w.scheme = mlci_scheme_find(w.options->quantization);
+    w.scheme = mlci_scheme_find(
+        (mlci_text){ w.options->quantization, strlen(w.options->quantization) });
     if (w.scheme == NULL) {
         mlci_scheme_names(known, sizeof known);
         return mlci_fail(w.err, MLC_EUNSUPPORTED, 0, "quantization \"%.40s\" is unknown: there "

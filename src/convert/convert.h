@@ -5,30 +5,15 @@
  * The way: the source's directory gives tensors under GGUF's names; the plan (plan.c) says
  * which of MLC's tensors are made of them and in which file each lies, all before the first
  * weight is read; then each file is written under another name, checked and renamed, and
- * the two files that make it a model come last.  What was finished is written down
- * (journal.c), so that a conversion that was killed goes on where it was.
+ * the two files that make it a model come last.  What was finished is written down in a
+ * journal beside them, so that a conversion that was killed goes on where it was.
  */
 #ifndef MLCI_CONVERT_H
 #define MLCI_CONVERT_H
 
-#include "../../kernels/groups/groups.h"
 #include "../base/buf.h"
 #include "../load/files.h"
-
-/* ---- schemes ----------------------------------------------------------------------------- */
-
-typedef struct mlci_scheme {
-    const char      *name;        /* "q4f16_1"                                  */
-    uint32_t         bits;        /* of a code; 0: weights are only cast        */
-    uint32_t         group;       /* values of a scale                          */
-    mlci_group_dtype dtype;       /* of all that has no codes                   */
-    bool             columns;     /* codes of products' matrices are transposed */
-    bool             ends;        /* embedding and head have codes too          */
-} mlci_scheme;
-
-const mlci_scheme *mlci_scheme_find(const char *name);
-/* All names, for errors; cut to fit. */
-void mlci_scheme_names(char *buf, size_t cap);
+#include "../load/scheme.h"
 
 /* ---- the plan ------------------------------------------------------------------------------ */
 
@@ -43,6 +28,7 @@ typedef struct mlci_out {
     uint64_t rows, columns;             /* columns 1: a vector                     */
     uint32_t pairs;                     /* rows of heads of this size lie in pairs; 0: not;
                                            only of parts before the third         */
+    bool     columns_first;             /* codes and scales are stored transposed     */
     bool     quantized, search;         /* search: for the scales that lose least  */
     const float *importance[MLCI_CONVERT_PARTS];   /* of the columns, NULL: alike      */
     uint32_t shard;                     /* its codes' or values' place, scales behind */

@@ -13,38 +13,6 @@
 
 enum { CL_SHARD = 32 << 20, CL_MAX_LAYERS = 1024 };
 
-/* ---- schemes ----------------------------------------------------------------------------- */
-
-static const mlci_scheme cl_schemes[] = {
-    { "q0f16", 0, 32, MLCI_GROUP_F16, false, false },
-    { "q0bf16", 0, 32, MLCI_GROUP_BF16, false, false },
-    { "q0f32", 0, 32, MLCI_GROUP_F32, false, false },
-    { "q3f16_0", 3, 40, MLCI_GROUP_F16, true, true },
-    { "q3f16_1", 3, 40, MLCI_GROUP_F16, false, true },
-    { "q4f16_0", 4, 32, MLCI_GROUP_F16, true, true },
-    { "q4f16_1", 4, 32, MLCI_GROUP_F16, false, true },
-    { "q4f16_2", 4, 32, MLCI_GROUP_F16, false, false },
-    { "q4bf16_0", 4, 32, MLCI_GROUP_BF16, true, true },
-    { "q4bf16_1", 4, 32, MLCI_GROUP_BF16, false, true },
-    { "q4f32_1", 4, 32, MLCI_GROUP_F32, false, true },
-};
-
-const mlci_scheme *mlci_scheme_find(const char *name)
-{
-    for (size_t i = 0; i < sizeof cl_schemes / sizeof *cl_schemes; i++)
-        if (strcmp(cl_schemes[i].name, name) == 0)
-            return &cl_schemes[i];
-    return NULL;
-}
-
-void mlci_scheme_names(char *buf, size_t cap)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < sizeof cl_schemes / sizeof *cl_schemes && n < cap; i++)
-        n += (size_t)snprintf(buf + n, cap - n, "%s%s", i > 0 ? ", " : "", cl_schemes[i].name);
-}
-
 /* ---- names --------------------------------------------------------------------------------- */
 
 /* from: GGUF's names without "blk.N." and ".weight", those that are fused with '+'. */
@@ -128,10 +96,8 @@ static const struct cl_family {
 static const struct cl_family *cl_family_of(mlci_text arch)
 {
     for (size_t i = 0; i < sizeof cl_families / sizeof *cl_families; i++)
-        for (const char *p = cl_families[i].archs; *p != 0;
-             p += strcspn(p, " "), p += *p == ' ')
-            if (arch.n == strcspn(p, " ") && memcmp(p, arch.p, arch.n) == 0)
-                return &cl_families[i];
+        if (mlci_text_listed(arch, cl_families[i].archs))
+            return &cl_families[i];
     return NULL;
 }
 
@@ -221,7 +187,8 @@ static void cl_put(cl_work *w, const char *source, const char *name, long layer,
     o.pairs = w->pairs && (strncmp(source, "attn_q+", 7) == 0 || strcmp(source, "attn_q") == 0
                            || strcmp(source, "attn_k") == 0) ? w->head_dim : 0;
     o.quantized = cl_quantized(w, &o, end);
-    if (o.quantized && (o.columns % 32 != 0 || (w->s->columns && o.n_experts > 0))) {
+    o.columns_first = o.quantized && w->s->columns && strstr(source, "_embd") == NULL;
+    if (o.quantized && (o.columns % 32 != 0 || (o.columns_first && o.n_experts > 0))) {
         w->status = mlci_fail(w->err, MLC_EUNSUPPORTED, 0, "tensor %s: %s", o.name,
                               o.n_experts > 0 ? "experts cannot be transposed: take q4f16_1"
                                               : "rows of whole groups are needed");

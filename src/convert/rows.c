@@ -61,19 +61,6 @@ static uint64_t ro_from_pairs(uint64_t row, uint32_t head)
     return row - in + (in < half ? 2 * in : 2 * (in - half) + 1);
 }
 
-static float ro_cast(float x, mlci_group_dtype dtype)
-{
-    uint32_t u;
-
-    if (dtype == MLCI_GROUP_F16)
-        return mlci_f16_to_f32(mlci_f32_to_f16(x));
-    if (dtype == MLCI_GROUP_F32 || !(x - x <= 0))
-        return x;
-    u = mlci_f32_bits(x);
-    u += 0x7fff + (u >> 16 & 1);
-    return mlci_bits_f32(u & 0xffff0000u);
-}
-
 /* Bits of 16 as they are stored; float32 as the bfloat16 beside it. */
 static uint16_t ro_bits(float x, mlci_group_dtype dtype)
 {
@@ -105,8 +92,9 @@ static mlc_status ro_floats(const ro_job *j, const mlci_tensor *t, uint64_t row,
     } else {
         mlci_blocks_decode(t->format, blocks, n, room->x);
         for (size_t i = 0; i < n; i++)
-            room->x[i] = ro_cast(t->plus_one ? ro_cast(room->x[i] + 1.0f, source) : room->x[i],
-                                 j->s->dtype);
+            room->x[i] = mlci_group_round(
+                t->plus_one ? mlci_group_round(room->x[i] + 1.0f, source) : room->x[i],
+                j->s->dtype);
     }
     return MLC_OK;
 }
@@ -123,8 +111,6 @@ static void ro_codes(const ro_job *j, uint64_t row, uint32_t part, ro_room *room
     const mlci_out *o = j->o;
     const size_t n = (size_t)o->columns, per = 32 / j->s->bits;
     const size_t groups = (n + j->s->group - 1) / j->s->group, words = groups * 4;
-    const bool columns = j->s->columns && strstr(o->name, "embed") == NULL
-                      && strstr(o->name, ".wte.") == NULL && strstr(o->name, ".wpe.") == NULL;
 
     if (o->search)
         mlci_groups_search(room->x, o->importance[part], n, j->s->group, j->s->bits == 3 ? 3 : 7,
@@ -133,7 +119,8 @@ static void ro_codes(const ro_job *j, uint64_t row, uint32_t part, ro_room *room
         j->kernels->codes(room->x, n, j->s->group, j->s->bits == 3 ? 3 : 7, j->s->dtype,
                           room->codes, room->scales);
     for (size_t w = 0; w < words; w++) {
-        const size_t at = columns ? w * (size_t)o->rows + (size_t)row : (size_t)row * words + w;
+        const size_t at = o->columns_first ? w * (size_t)o->rows + (size_t)row
+                                           : (size_t)row * words + w;
         uint32_t word = 0;
 
         for (size_t i = 0; i < per && w * per + i < n; i++)
@@ -142,7 +129,7 @@ static void ro_codes(const ro_job *j, uint64_t row, uint32_t part, ro_room *room
         ro_put16(j->data->codes + 4 * at + 2, (uint16_t)(word >> 16));
     }
     for (size_t g = 0; g < groups; g++)
-        ro_put16(j->data->scales + 2 * (columns ? g * (size_t)o->rows + (size_t)row
+        ro_put16(j->data->scales + 2 * (o->columns_first ? g * (size_t)o->rows + (size_t)row
                                                 : (size_t)row * groups + g),
                  ro_bits(room->scales[g], j->s->dtype));
 }

@@ -126,9 +126,6 @@ static void tj_split(mlci_buf *b, const char *expression)
     mlci_buf_text(b, "},\"behavior\":\"Isolated\",\"invert\":false},");
 }
 
-#define TJ_HEAD "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|"
-#define TJ_TAIL "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
-
 static void tj_words(const tj_writer *w)
 {
     bool regex = false;      /* of ByteLevel itself */
@@ -136,8 +133,9 @@ static void tj_words(const tj_writer *w)
     mlci_buf_text(w->b, "\"normalizer\":null,\n\"pre_tokenizer\":{\"type\":\"Sequence\","
                         "\"pretokenizers\":[");
     switch (w->pre->splitter) {
-    case MLCI_SPLIT_QWEN2: tj_split(w->b, TJ_HEAD "\\p{N}" TJ_TAIL); break;
-    case MLCI_SPLIT_LLAMA3: tj_split(w->b, TJ_HEAD "\\p{N}{1,3}" TJ_TAIL); break;
+    case MLCI_SPLIT_QWEN2: case MLCI_SPLIT_LLAMA3:
+        tj_split(w->b, mlci_splitter_expression(w->pre->splitter));
+        break;
     case MLCI_SPLIT_DIGITS_GPT2:
         mlci_buf_text(w->b, "{\"type\":\"Digits\",\"individual_digits\":true},");
         regex = true;

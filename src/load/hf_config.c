@@ -163,18 +163,16 @@ static void hc_key(hc_writer *w, const mlci_json *v, const char *to, hc_kind kin
 
 typedef struct hc_rope { double base, factor, original; uint32_t dims; } hc_rope;
 
-/* Llama 3.1: low frequencies are divided, high ones stay. */
-static double hc_llama3(const mlci_json *s, const hc_rope *r, double frequency)
+double mlci_hf_llama3(double frequency, const mlci_hf_llama3_rope *r)
 {
-    const double low = hc_number(s, "low_freq_factor"), high = hc_number(s, "high_freq_factor");
     const double wave = 2 * 3.14159265358979323846 / frequency;
     double t;
 
-    if (wave < r->original / high)
+    if (wave < r->original / r->high)
         return 1;
-    if (wave > r->original / low)
+    if (wave > r->original / r->low)
         return r->factor;
-    t = (r->original / wave - low) / (high - low);
+    t = (r->original / wave - r->low) / (r->high - r->low);
     return 1 / ((1 - t) / r->factor + t);
 }
 
@@ -200,11 +198,22 @@ static double hc_yarn(const mlci_json *s, const hc_rope *r, uint32_t i)
     return 1 / ((1 - t) / r->factor + t);
 }
 
-/* The frequencies' divisors as the tensor that GGUF files of Llama 3.1 have. */
+/* Divisors of frequencies as a tensor. */
+static void hc_put_divisors(hc_writer *w, const char *name, const float *x, uint32_t n)
+{
+    mlci_tensor t = { .name = { name, strlen(name) }, .format = MLCI_F32, .rank = 1,
+                      .dims = { n }, .n_bytes = n * sizeof(float) };
+
+    w->status = mlci_files_add_made(w->f, x, (size_t)t.n_bytes, &t.file, w->err);
+    if (w->status == MLC_OK)
+        w->status = mlci_directory_put_tensor(&w->f->directory, &t, w->err);
+}
+
+/* As GGUF files of Llama 3.1 have them. */
 static void hc_divisors(hc_writer *w, const mlci_json *s, const hc_rope *r, bool yarn)
 {
-    mlci_tensor t = { .name = { "rope_freqs.weight", 17 }, .format = MLCI_F32, .rank = 1,
-                      .dims = { r->dims / 2 }, .n_bytes = r->dims / 2 * sizeof(float) };
+    const mlci_hf_llama3_rope llama3 = { r->factor, hc_number(s, "low_freq_factor"),
+                                         hc_number(s, "high_freq_factor"), r->original };
     float *x = mlci_arena_new(&w->f->directory.arena, r->dims / 2, sizeof *x);
 
     if (x == NULL) {
@@ -213,17 +222,13 @@ static void hc_divisors(hc_writer *w, const mlci_json *s, const hc_rope *r, bool
     }
     for (uint32_t i = 0; i < r->dims / 2; i++)
         x[i] = (float)(yarn ? hc_yarn(s, r, i)
-                            : hc_llama3(s, r, pow(r->base, -2.0 * i / r->dims)));
-    w->status = mlci_files_add_made(w->f, x, (size_t)t.n_bytes, &t.file, w->err);
-    if (w->status == MLC_OK)
-        w->status = mlci_directory_put_tensor(&w->f->directory, &t, w->err);
+                            : mlci_hf_llama3(pow(r->base, -2.0 * i / r->dims), &llama3));
+    hc_put_divisors(w, "rope_freqs.weight", x, r->dims / 2);
 }
 
-/* An array of divisors as a tensor. */
+/* Divisors that are given. */
 static void hc_factors(hc_writer *w, const mlci_json *list, const char *name, uint32_t n)
 {
-    mlci_tensor t = { .name = { name, strlen(name) }, .format = MLCI_F32, .rank = 1,
-                      .dims = { n }, .n_bytes = n * sizeof(float) };
     float *x = mlci_arena_new(&w->f->directory.arena, n, sizeof *x);
     uint32_t i = 0;
     double v;
@@ -242,9 +247,7 @@ static void hc_factors(hc_writer *w, const mlci_json *list, const char *name, ui
         }
         x[i] = (float)v;
     }
-    w->status = mlci_files_add_made(w->f, x, (size_t)t.n_bytes, &t.file, w->err);
-    if (w->status == MLC_OK)
-        w->status = mlci_directory_put_tensor(&w->f->directory, &t, w->err);
+    hc_put_divisors(w, name, x, n);
 }
 
 /* Phi 3: divisors for short texts and for long ones. */

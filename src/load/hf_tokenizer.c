@@ -79,24 +79,16 @@ static void ht_normalizer(ht_reader *r, const mlci_json *v)
         ht_refuse(r, "tokenizer.json: normalizer", mlci_json_get(v, "type"));
 }
 
-#define HT_TAIL "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
-#define HT_HEAD "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|"
-
-/* Expressions that are written out here. */
-static const struct { const char *text; mlci_splitter splitter; } ht_known[] = {
-    { HT_HEAD "\\p{N}{1,3}" HT_TAIL, MLCI_SPLIT_LLAMA3 },
-    { HT_HEAD "\\p{N}" HT_TAIL, MLCI_SPLIT_QWEN2 },
-    { "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+",
-      MLCI_SPLIT_GPT2 },
-};
-
 /* One of several splits, in order; text NULL: a splitter that is written out. */
 static void ht_split(ht_reader *r, const char *text, size_t n, mlci_splitter splitter)
 {
     if (r->n_expressions == 0 && r->splitter == MLCI_SPLIT_REGEX) {
-        for (size_t i = 0; i < sizeof ht_known / sizeof *ht_known && text != NULL; i++)
-            if (mlci_text_is((mlci_text){ text, n }, ht_known[i].text))
-                splitter = ht_known[i].splitter;
+        for (int i = 0; i <= MLCI_SPLIT_LLAMA3 && text != NULL; i++) {
+            const char *known = mlci_splitter_expression((mlci_splitter)i);
+
+            if (known != NULL && mlci_text_is((mlci_text){ text, n }, known))
+                splitter = (mlci_splitter)i;
+        }
         r->splitter = splitter;
         if (splitter != MLCI_SPLIT_REGEX)
             return;

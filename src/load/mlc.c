@@ -10,6 +10,7 @@
  */
 #include "../base/md5.h"
 #include "hf.h"
+#include "scheme.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -180,13 +181,6 @@ static mlc_status md_cache(md_reader *r, mlc_error *err)
 
 /* ---- tensors --------------------------------------------------------------------------- */
 
-static bool md_ends(mlci_text t, const char *with)
-{
-    const size_t n = strlen(with);
-
-    return t.n >= n && memcmp(t.p + t.n - n, with, n) == 0;
-}
-
 /* "X.q_scale" of "X.q_weight"; scales usually follow. */
 static const md_record *md_scales(const md_reader *r, size_t i)
 {
@@ -195,7 +189,7 @@ static const md_record *md_scales(const md_reader *r, size_t i)
     for (size_t k = 1; k <= r->n; k++) {
         const md_record *s = &r->records[(i + k) % r->n];
 
-        if (md_ends(s->name, ".q_scale") && s->name.n + 1 == a.n
+        if (mlci_text_ends(s->name, ".q_scale") && s->name.n + 1 == a.n
             && memcmp(s->name.p, a.p, a.n - 8) == 0)
             return s;
     }
@@ -230,7 +224,7 @@ static mlc_status md_quantized(md_reader *r, size_t i, const mlci_hf_name *name,
 {
     const md_record *s = md_scales(r, i), flat = md_flat(&r->records[i]), *w = &flat;
     md_record scales;
-    const bool columns = r->columns && strcmp(name->name, "token_embd") != 0;
+    const bool columns = r->columns && strstr(name->name, "_embd") == NULL;
     const uint64_t k = md_columns(r, name), group = r->bits == 3 ? 40 : 32;
     const uint64_t groups = (k + group - 1) / group;
     const int rows = columns ? 1 : 0;
@@ -266,14 +260,14 @@ static mlc_status md_quantized(md_reader *r, size_t i, const mlci_hf_name *name,
 static mlc_status md_tensor(md_reader *r, size_t i, mlc_error *err)
 {
     const md_record *w = &r->records[i];
-    const bool quantized = md_ends(w->name, ".q_weight");
+    const bool quantized = mlci_text_ends(w->name, ".q_weight");
     mlci_tensor t = { .name = w->name, .rank = w->rank, .offset = w->offset, .file = w->file,
                       .n_bytes = w->n_bytes };
     mlci_hf_name name;
     char *text;
     mlc_status st = MLC_OK;
 
-    if (md_ends(w->name, ".q_scale"))
+    if (mlci_text_ends(w->name, ".q_scale"))
         return MLC_OK;
     text = mlci_arena_copy(r->arena, w->name.p, w->name.n);
     if (text == NULL)
@@ -302,21 +296,16 @@ static mlc_status md_tensor(md_reader *r, size_t i, mlc_error *err)
 /* "q4f16_1": what codes there are. */
 static mlc_status md_scheme(md_reader *r, const mlci_json *v, mlc_error *err)
 {
-    static const struct { const char *name; uint32_t bits; bool columns; } schemes[] = {
-        { "q0f16", 0, false }, { "q0bf16", 0, false }, { "q0f32", 0, false },
-        { "q3f16_0", 3, true }, { "q3f16_1", 3, false }, { "q4f16_0", 4, true },
-        { "q4f16_1", 4, false }, { "q4f16_2", 4, false }, { "q4bf16_0", 4, true },
-        { "q4bf16_1", 4, false }, { "q4f32_1", 4, false },
-    };
+    const mlci_scheme *scheme = NULL;
 
-    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
-        if (v != NULL && mlci_json_is(v, schemes[i].name)) {
-            r->bits = schemes[i].bits;
-            r->columns = schemes[i].columns;
-            return MLC_OK;
-        }
     if (v == NULL || v->type != MLCI_JSON_STRING)
         return mlci_fail(err, MLC_EFORMAT, 0, "mlc-chat-config.json: no quantization");
+    scheme = mlci_scheme_find((mlci_text){ v->text, v->text_bytes });
+    if (scheme != NULL) {
+        r->bits = scheme->bits;
+        r->columns = scheme->columns;
+        return MLC_OK;
+    }
     return mlci_fail(err, MLC_EUNSUPPORTED, 0, "quantization \"%.*s\" is unsupported",
                      (int)mlci_min(v->text_bytes, 40), v->text);
 }

@@ -306,7 +306,7 @@ static mlc_status te_coded(const mlci_source *files, const mlci_tensor *t, uint6
             else
                 mlci_blocks_decode(t->source, rows, columns, room.x);
             for (size_t c = 0; c < columns && t->source != MLCI_F16; c++)
-                room.x[c] = mlci_f16_to_f32(mlci_f32_to_f16(room.x[c]));
+                room.x[c] = mlci_group_round(room.x[c], MLCI_GROUP_F16);
             k->codes(room.x, columns, 32, 7, MLCI_GROUP_F16, room.codes, room.scales);
             k->q4_0(room.codes, room.scales, columns, out + (done + i) * (columns / 32 * 18));
         }

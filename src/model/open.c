@@ -6,6 +6,7 @@
  * that is half built, so failure and normal closing are the same code.
  */
 #include "model.h"
+#include "../load/scheme.h"
 #include "../load/tensor.h"
 #include "../runtime/device.h"
 
@@ -35,13 +36,6 @@ void mlc_model_info_init_sized(mlc_model_info *info, size_t size)
 }
 
 /* ---- steps ------------------------------------------------------------------------------ */
-
-static bool mo_named(mlci_text name, const char *end)
-{
-    const size_t n = strlen(end);
-
-    return name.n >= n && memcmp(name.p + name.n - n, end, n) == 0;
-}
 
 static mlc_status mo_text(mlc_model *m, const char *key, const char **out, size_t *n,
                           mlc_error *err)
@@ -192,9 +186,9 @@ mlc_status mlci_model_compile(const mlci_config *config, const mlci_goal *goal,
  * experts stays as it is. */
 static mlc_status mo_quantize(mlc_model *m, const char *name, mlc_error *err)
 {
-    const bool ends = strcmp(name, "q4f16_1") == 0;
+    const mlci_scheme *scheme = mlci_scheme_find((mlci_text){ name, strlen(name) });
 
-    if (!ends && strcmp(name, "q4f16_2") != 0)
+    if (scheme == NULL || scheme->bits != 4 || scheme->dtype != MLCI_GROUP_F16 || scheme->columns)
         return mlci_fail(err, MLC_EUNSUPPORTED, 0, "quantization \"%.40s\" is unsupported while "
                          "loading (q4f16_1 and q4f16_2 are)", name);
     for (size_t i = 0; i < m->files.directory.n_tensors; i++) {
@@ -206,7 +200,8 @@ static mlc_status mo_quantize(mlc_model *m, const char *name, mlc_error *err)
                          || t->format == MLCI_BF16;
 
         if (t->rank == 2 && floats && t->dims[1] % 32 == 0
-            && t->dims[0] > 1 && (!end || ends) && !mo_named(t->name, ".ffn_gate_inp.weight"))
+            && t->dims[0] > 1 && (!end || scheme->ends)
+            && !mlci_text_ends(t->name, ".ffn_gate_inp.weight"))
             mlci_tensor_code(t);
     }
     return MLC_OK;

@@ -297,17 +297,9 @@ mlc_status mlci_pretok_split(const mlci_pretok *p, const char *text, size_t n,
 
 const mlci_pre_entry *mlci_pre_find(const char *name, size_t n)
 {
-    for (size_t i = 0; i < mlci_pre_count; i++) {
-        const char *s = mlci_pre_table[i].names;
-
-        while (*s != 0) {
-            size_t len = strcspn(s, " ");
-
-            if (len == n && memcmp(s, name, n) == 0)
-                return &mlci_pre_table[i];
-            s += len + (s[len] == ' ');
-        }
-    }
+    for (size_t i = 0; i < mlci_pre_count; i++)
+        if (mlci_text_listed((mlci_text){ name, n }, mlci_pre_table[i].names))
+            return &mlci_pre_table[i];
     return NULL;
 }
 

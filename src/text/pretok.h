@@ -9,7 +9,7 @@
 #ifndef MLCI_PRETOK_H
 #define MLCI_PRETOK_H
 
-#include "../base/base.h"
+#include "../base/config.h"
 
 typedef enum mlci_splitter {
     MLCI_SPLIT_REGEX,     /* the expressions of the table, one after another */
@@ -33,6 +33,10 @@ typedef struct mlci_pre_entry {
     uint32_t      flags;
     const char   *expressions[MLCI_MAX_EXPRESSIONS];
 } mlci_pre_entry;
+
+/* What a splitter that is written out does, as the expression of the models' tokenizer.json;
+ * NULL: no single one says it. */
+const char *mlci_splitter_expression(mlci_splitter s);
 
 extern const mlci_pre_entry mlci_pre_table[];
 extern const size_t mlci_pre_count;

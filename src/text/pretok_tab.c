@@ -17,6 +17,19 @@
     "|[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+"             \
     "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*" tail
 
+#define LETTERS "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|"
+#define OTHERS  "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|" WHITE_TAIL
+
+const char *mlci_splitter_expression(mlci_splitter s)
+{
+    switch (s) {
+    case MLCI_SPLIT_GPT2: return GPT2_WORDS;
+    case MLCI_SPLIT_QWEN2: return CONTRACTIONS LETTERS "\\p{N}" OTHERS;
+    case MLCI_SPLIT_LLAMA3: return CONTRACTIONS LETTERS "\\p{N}{1,3}" OTHERS;
+    default: return NULL;
+    }
+}
+
 const mlci_pre_entry mlci_pre_table[] = {
     { "gpt-2 gpt2 phi-2 jina-es jina-de jina-v2-es jina-v2-de jina-v1-en "
       "jina-v2-code gigachat mellum a.x-4.0 modern-bert roberta-bpe mpt olmo jais "
