@@ -33,7 +33,7 @@ $B/libmlc.a: $(LIB_OBJ)
 	$(QUIET_AR)rm -f $@ && $(AR) rcs $@ $^
 
 $B/libmlc.so.$(SOVER): $(LIB_OBJ) $B/exports.map
-	$(QUIET_LD)$(CC) $(LDFLAGS) -shared -Wl,-soname,libmlc.so.$(SOVER) -Wl,--no-undefined \
+	$(QUIET_LD)$(CC) $(LDFLAGS) -shared -Wl,-soname,libmlc.so.$(SOVER) -Wl,--no-undefined -Wl,--gc-sections \
 	    -Wl,--version-script=$B/exports.map -o $@ $(LIB_OBJ) $(LIBS)
 	$(QUIET)ln -sf libmlc.so.$(SOVER) $B/libmlc.so
 

@@ -6,7 +6,7 @@ KERNEL_WARN = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wvla -Wno-u
 # Products and sums round separately unless a kernel asks for a fused one: results
 # must not depend on the compiler's taste.
 CORE = $(CFLAGS) $(EXTRA) -std=c11 -D_POSIX_C_SOURCE=200809L -ffp-contract=off -fPIC \
-       -fvisibility=hidden -MMD -MP $(PKG_CFLAGS)
+       -fvisibility=hidden -ffunction-sections -fdata-sections -MMD -MP $(PKG_CFLAGS)
 
 KERNEL_OPT = -O3
 # Kernels call nobody who could unwind through them.

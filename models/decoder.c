@@ -50,6 +50,9 @@ static uint32_t de_attention(mlci_module *m, const mlci_decoder *d, uint32_t x, 
     const bool pairs = d->style.pairs && !m->config->halves;
     uint32_t q, k, v, sinks = 0;
 
+    if (d->latent.kv_rank > 0)
+        return mlci_linear(m, mlci_latent_attention(m, d, x, layer, table, pool),
+                           "blk.%u.attn_output", layer, d->width, d->n_heads * d->latent.value);
     q = de_heads(m, d, x, "blk.%u.attn_q", "blk.%u.attn_q_norm.weight", layer, d->n_heads);
     k = de_heads(m, d, x, "blk.%u.attn_k", "blk.%u.attn_k_norm.weight", layer, d->n_kv_heads);
     v = mlci_linear(m, x, "blk.%u.attn_v", layer, d->n_kv_heads * d->head_dim, d->width);

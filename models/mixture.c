@@ -7,11 +7,15 @@
 
 enum { MX_MAX_EXPERTS = 4096 };
 
+/* llama.cpp's numbers for what makes scores of an expert's logits. */
+enum { MX_SOFTMAX = 1, MX_SIGMOID = 2 };
+
 mlc_status mlci_mixture_read(mlci_module *m, mlci_decoder *d)
 {
     const mlci_config *c = m->config;
     mlci_mixture *x = &d->mixture;
     mlc_error *err = m->tir.err;
+    uint32_t gating = MX_SOFTMAX, shared = 0;
     mlc_status st = mlci_config_u32_or(c, ".expert_count", 0, MX_MAX_EXPERTS, 0, &x->n, err);
 
     if (st != MLC_OK || x->n == 0)
@@ -23,12 +27,25 @@ mlc_status mlci_mixture_read(mlci_module *m, mlci_decoder *d)
         st = mlci_config_u32_or(c, ".expert_shared_feed_forward_length", 0, 1 << 20, 0,
                                 &x->shared_ffn, err);
     if (st == MLC_OK)
+        st = mlci_config_u32_or(c, ".expert_shared_count", 0, 1 << 10, 0, &shared, err);
+    if (x->shared_ffn == 0)
+        x->shared_ffn = shared * x->ffn;
+    if (st == MLC_OK)
         st = mlci_config_bool_or(c, ".expert_weights_norm", x->route.normalize,
                                  &x->route.normalize, err);
     if (st == MLC_OK)
         st = mlci_config_float_or(c, ".expert_weights_scale", 1, &x->route.scale, err);
+    if (st == MLC_OK)
+        st = mlci_config_u32_or(c, ".expert_gating_func", MX_SOFTMAX, MX_SIGMOID, MX_SOFTMAX,
+                                &gating, err);
+    if (st == MLC_OK)
+        st = mlci_config_u32_or(c, ".expert_group_count", 1, x->n, 1, &x->route.n_groups, err);
+    if (st == MLC_OK)
+        st = mlci_config_u32_or(c, ".expert_group_used_count", 1, x->route.n_groups, 1,
+                                &x->route.top_groups, err);
     if (st == MLC_OK && !(x->route.scale > 0))
         x->route.scale = 1;
+    x->sigmoid = gating == MX_SIGMOID;
     return st;
 }
 
@@ -53,9 +70,12 @@ uint32_t mlci_mixture_ffn(mlci_module *m, const mlci_decoder *d, uint32_t x, uin
     const mlci_mixture *mx = &d->mixture;
     uint32_t scores, ids, weights, gate, up, y;
 
-    scores = mlci_unary(m, MLCI_OP_SOFTMAX,
+    scores = mlci_unary(m, mx->sigmoid ? MLCI_OP_SIGMOID : MLCI_OP_SOFTMAX,
                         mlci_linear(m, x, "blk.%u.ffn_gate_inp", layer, mx->n, d->width), 0);
-    ids = mlci_top_k(m, scores, &mx->route);
+    y = scores;                       /* by which they are chosen, not weighed */
+    if (mx->sigmoid && mlci_has_tensor(m, "blk.%u.exp_probs_b.bias", layer))
+        y = mlci_add_op(m, scores, mlci_vector(m, "blk.%u.exp_probs_b.bias", layer, mx->n));
+    ids = mlci_top_k(m, y, &mx->route);
     weights = mlci_chosen(m, scores, ids, &mx->route);
     gate = mlci_experts(m, x, ids, "blk.%u.ffn_gate_exps", layer, mx->n, mx->ffn, d->width);
     up = mlci_experts(m, x, ids, "blk.%u.ffn_up_exps", layer, mx->n, mx->ffn, d->width);

@@ -20,6 +20,7 @@ static const struct {
     { "qwen2moe", "qwen2_moe", mlci_model_qwen2moe },
     { "qwen3moe", "qwen3_moe", mlci_model_qwen3moe },
     { "gpt-oss", "gpt_oss", mlci_model_gptoss },
+    { "deepseek2", "deepseek_v2 deepseek_v3", mlci_model_deepseek2 },
     { "gemma", "gemma", mlci_model_gemma },
     { "gemma2", "gemma2", mlci_model_gemma2 },
     { "phi2", "phi", mlci_model_phi2 },
@@ -64,9 +65,10 @@ static mlc_status ml_rope(mlci_module *m, mlci_decoder *d)
         return st;
     if (type.n > 0 && !mlci_text_is(type, "none") && !mlci_text_is(type, "linear")
         && !(mlci_text_is(type, "longrope")
-             && mlci_config_tensor(c, "rope_factors_long.weight") != NULL))
+             && mlci_config_tensor(c, "rope_factors_long.weight") != NULL)
+        && !(mlci_text_is(type, "yarn") && mlci_config_tensor(c, "rope_freqs.weight") != NULL))
         return mlci_fail(m->tir.err, MLC_EUNSUPPORTED, 0, "rope scaling \"%.*s\" is "
-                         "unsupported (none, linear and longrope are)",
+                         "unsupported (none, linear, yarn and longrope are)",
                          (int)mlci_min(type.n, 40), type.p);
     d->rope.factor = mlci_text_is(type, "linear") ? factor : 1;
     if (!(d->rope.base > 0) || !(d->rope.factor > 0))

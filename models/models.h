@@ -39,8 +39,16 @@ typedef struct mlci_style {
 typedef struct mlci_mixture {
     uint32_t   n, ffn;          /* experts, and the width of each              */
     uint32_t   shared_ffn;      /* of the part that every row goes through     */
+    bool       sigmoid;         /* scores are sigmoids, else a softmax         */
     mlci_route route;
 } mlci_mixture;
+
+/* Keys and values of all heads are made of one short vector a row, which is what is kept
+ * (latent.c); kv_rank 0: they are not. */
+typedef struct mlci_latent {
+    uint32_t kv_rank, q_rank;   /* its width; that of the queries' own, 0: none */
+    uint32_t nope, rope, value; /* a head's key: made of it, rotated; its value */
+} mlci_latent;
 
 /* What decoder-only transformers have in common, read from the file's keys. */
 typedef struct mlci_decoder {
@@ -51,6 +59,7 @@ typedef struct mlci_decoder {
     float    rope_scale;        /* of cosines and sines (YaRN), 0: 1          */
     mlci_rope rope;
     mlci_mixture mixture;
+    mlci_latent latent;
     mlci_style style;
 } mlci_decoder;
 
@@ -60,6 +69,11 @@ mlc_status mlci_decoder_read(mlci_module *m, mlci_decoder *d);
 mlc_status mlci_mixture_read(mlci_module *m, mlci_decoder *d);
 bool     mlci_mixture_layer(const mlci_module *m, const mlci_decoder *d, uint32_t layer);
 uint32_t mlci_mixture_ffn(mlci_module *m, const mlci_decoder *d, uint32_t x, uint32_t layer);
+
+/* latent.c: its keys, once d is read; an attention's graph up to its output product. */
+mlc_status mlci_latent_read(mlci_module *m, mlci_decoder *d);
+uint32_t mlci_latent_attention(mlci_module *m, const mlci_decoder *d, uint32_t x, uint32_t layer,
+                               uint32_t table, uint32_t pool);
 
 /* The gated feed-forward part of a layer, n wide: down(act(gate x) * up x).  suffix: of the
  * tensors' names, behind "ffn_gate". */
@@ -100,6 +114,7 @@ mlc_status mlci_model_smollm3(mlci_module *m, mlci_decoder *d);
 mlc_status mlci_model_granite(mlci_module *m, mlci_decoder *d);
 mlc_status mlci_model_stablelm(mlci_module *m, mlci_decoder *d);
 mlc_status mlci_model_starcoder2(mlci_module *m, mlci_decoder *d);
+mlc_status mlci_model_deepseek2(mlci_module *m, mlci_decoder *d);
 mlc_status mlci_model_gpt2(mlci_module *m, mlci_decoder *d);
 mlc_status mlci_model_gptneox(mlci_module *m, mlci_decoder *d);
 

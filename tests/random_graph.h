@@ -43,9 +43,17 @@ static inline bool model_key(const void *impl, const char *key, size_t n, mlci_v
         { ".attention.sliding_window", 2 }, { ".expert_count", 4 }, { ".expert_used_count", 2 },
         { "phi3.rope.scaling.original_context_length", 24 },
         { ".expert_feed_forward_length", 32 }, { ".expert_shared_feed_forward_length", 96 },
+        { ".attention.kv_lora_rank", 32 }, { "deepseek2.rope.dimension_count", 8 },
+        { ".attention.key_length_mla", 40 }, { ".attention.value_length_mla", 16 },
+    };
+    /* Those of a model that has every optional tensor. */
+    static const struct { const char *key; uint64_t v; } more[] = {
+        { "deepseek2.attention.q_lora_rank", 32 }, { "deepseek2.expert_gating_func", 2 },
+        { "deepseek2.expert_group_count", 2 }, { "deepseek2.expert_group_used_count", 1 },
     };
     const char *dot = memchr(key, '.', n);
     const bool mixture = dot != NULL && dot - key > 3 && (memcmp(dot - 3, "moe", 3) == 0
+                                                          || memcmp(dot - 3, "ek2", 3) == 0
                                                           || memcmp(dot - 3, "oss", 3) == 0);
 
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
@@ -57,6 +65,11 @@ static inline bool model_key(const void *impl, const char *key, size_t n, mlci_v
             return true;
         }
     }
+    for (size_t i = 0; i < sizeof more / sizeof *more && ((const graph *)impl)->all; i++)
+        if (n == strlen(more[i].key) && memcmp(key, more[i].key, n) == 0) {
+            *out = (mlci_value){ .type = MLCI_VALUE_UINT, .u = more[i].v };
+            return true;
+        }
     if (n > 24 && memcmp(key + n - 24, ".final_logit_softcapping", 24) == 0) {
         *out = (mlci_value){ .type = MLCI_VALUE_FLOAT, .f = 3 };
         return ((const graph *)impl)->all;
@@ -329,6 +342,34 @@ static inline void attend(const graph *g, int run, const mlci_node *n, const flo
 
 /* ---- a mixture of experts, as plainly as can be ---- */
 
+/* What a group is worth: its best score, or its two best. */
+static inline float route_group(const mlci_route *r, const float *x, int64_t n)
+{
+    float best = -INFINITY, next = -INFINITY;
+
+    for (int64_t i = 0; i < n; i++)
+        if (x[i] > best)
+            next = best, best = x[i];
+        else if (x[i] > next)
+            next = x[i];
+    return r->pair_sums ? best + next : best;
+}
+
+/* Are fewer than top_groups groups better than expert e's? */
+static inline bool route_allows(const mlci_route *r, const float *x, int64_t n, int32_t e)
+{
+    const int64_t size = r->n_groups > 1 ? n / r->n_groups : n, own = e / size;
+    uint32_t better = 0;
+
+    for (int64_t g = 0; g < n / size; g++) {
+        const float a = route_group(r, x + g * size, size);
+        const float b = route_group(r, x + own * size, size);
+
+        better += a > b || (!(a < b) && g < own);
+    }
+    return size == n || better < r->top_groups;
+}
+
 static inline void route_top_k(const mlci_route *r, const mlci_array *x, int32_t *ids)
 {
     for (int64_t i = 0; i < x->dims[0]; i++)
@@ -337,7 +378,7 @@ static inline void route_top_k(const mlci_route *r, const mlci_array *x, int32_t
             int32_t best = -1;
 
             for (int32_t e = 0; e < x->dims[1]; e++) {
-                bool taken = false;
+                bool taken = !route_allows(r, row, x->dims[1], e);
 
                 for (uint32_t b = 0; b < k; b++)
                     taken = taken || ids[i * r->k + b] == e;
@@ -364,29 +405,49 @@ static inline void route_chosen(const mlci_route *r, const mlci_array *x, const 
     }
 }
 
-/* Weights are blocks of Q4_0. */
+/* A row's product with one of blocks of Q4_0. */
+static inline double route_product(const float *x, const uint8_t *row, int64_t n)
+{
+    double sum = 0;
+
+    for (int64_t k = 0; k < n; k++) {
+        const uint8_t *block = row + k / 32 * 18, byte = block[2 + k % 16];
+        const int code = (k % 32 < 16 ? byte & 15 : byte >> 4) - 8;
+
+        sum += (double)x[k] * code * (double)mlci_f16_to_f32((uint16_t)(block[0] | block[1] << 8));
+    }
+    return sum;
+}
+
 static inline void route_experts(const mlci_array *x, const mlci_array *ids, const mlci_array *w,
                                  const float *bias, uint32_t n_experts, float *out)
 {
     const int64_t pairs = ids->dims[0] * ids->dims[1], rows = w->dims[0] / n_experts;
+    const int64_t columns = x->dims[1], row_bytes = w->dims[1] * 18;
 
     for (int64_t p = 0; p < pairs; p++)
         for (int64_t r = 0; r < rows; r++) {
             const int64_t e = ((const int32_t *)ids->data)[p];
-            const uint8_t *b = (const uint8_t *)w->data + (e * rows + r) * w->dims[1] * 18;
             const float *in = (const float *)x->data
-                            + (x->dims[0] == pairs ? p : p / ids->dims[1]) * x->dims[1];
-            double sum = bias != NULL ? (double)bias[e * rows + r] : 0;
+                            + (x->dims[0] == pairs ? p : p / ids->dims[1]) * columns;
 
-            for (int64_t k = 0; k < x->dims[1]; k++) {
-                const uint8_t *block = b + k / 32 * 18, byte = block[2 + k % 16];
-                const int code = (k % 32 < 16 ? byte & 15 : byte >> 4) - 8;
-
-                sum += (double)in[k] * code
-                     * (double)mlci_f16_to_f32((uint16_t)(block[0] | block[1] << 8));
-            }
-            out[p * rows + r] = (float)sum;
+            out[p * rows + r] = (float)(route_product(in, (const uint8_t *)w->data
+                                                      + (e * rows + r) * row_bytes, columns)
+                                        + (bias != NULL ? (double)bias[e * rows + r] : 0));
         }
+}
+
+/* Every head of x with a matrix of its own. */
+static inline void route_heads(const mlci_array *x, const mlci_array *w, float *out)
+{
+    const int64_t heads = x->dims[1], columns = x->dims[2], rows = w->dims[0] / heads;
+
+    for (int64_t p = 0; p < x->dims[0] * heads; p++)
+        for (int64_t r = 0; r < rows; r++)
+            out[p * rows + r] = (float)route_product((const float *)x->data + p * columns,
+                                                     (const uint8_t *)w->data
+                                                     + (p % heads * rows + r) * w->dims[1] * 18,
+                                                     columns);
 }
 
 /* false: it is none of these. */
@@ -400,7 +461,11 @@ static inline bool run_route(const graph *g, const mlci_node *n, const mlci_arra
         route_experts(&in[0], &in[1], &in[2],
                       n->inputs[3] != 0 ? g->node_values[n->inputs[3]] : NULL,
                       g->m.nodes[n->inputs[2]].units, out);
-    return n->op == MLCI_OP_TOP_K || n->op == MLCI_OP_CHOSEN || n->op == MLCI_OP_EXPERTS;
+    else if (n->op == MLCI_OP_PER_HEAD)
+        route_heads(&in[0], &in[1], out);
+    else
+        return false;
+    return true;
 }
 
 static inline bool run_node(graph *g, uint32_t i)

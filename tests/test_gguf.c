@@ -6,7 +6,11 @@
  */
 #include "gguf_make.h"
 #include "golden.h"
+#include "../src/load/files.h"
 #include "../src/load/gguf.h"
+#include "../src/load/tensor.h"
+
+#include <math.h>
 
 static mlc_context *ctx;
 
@@ -256,6 +260,122 @@ static void test_source(void)
     free(m.p);
 }
 
+/* ---- tensors that are made of what a file has ------------------------------------------- */
+
+/* Opens what g has; the caller closes f. */
+static mlc_status open_made(gguf_make *g, bytes *b, mlci_files *f, mlc_error *err)
+{
+    mlc_source source;
+
+    *b = (bytes){ g->p, g->n, 0, 0 };
+    mlc_source_init(&source);
+    source.size_bytes = g->n, source.read_at = bytes_read, source.user = b;
+    source.name = "memory";
+    return mlci_files_open_user(f, ctx, &source, err);
+}
+
+/* Row `row` of a tensor of float32. */
+static const float *row_of(const mlci_files *f, const char *name, uint64_t row, float *room)
+{
+    const mlci_tensor *t;
+    const uint8_t *rows = NULL;
+    mlc_error err;
+    mlci_config c;
+
+    mlci_files_config(f, &c);
+    t = mlci_config_tensor(&c, name);
+    T_CHECK(t != NULL && (t->rank == 1 || row < t->dims[0]), "no %s", name);
+    if (t == NULL || mlci_tensor_rows(f->items, t, row, t->rank == 1 ? (size_t)t->dims[0] : 1,
+                                      (uint8_t *)room, &rows, &err) != MLC_OK)
+        return NULL;
+    if (rows != (uint8_t *)room)
+        memcpy(room, rows, (size_t)t->dims[t->rank == 1 ? 0 : 1] * 4);
+    return room;
+}
+
+/* YaRN by a file's keys: what turns often stays, what hardly turns is stretched. */
+static void test_yarn(void)
+{
+    mlci_files f;
+    mlci_config c;
+    mlc_error err = { 0 };
+    gguf_make g;
+    bytes b;
+    float x[64], attention = 0;
+
+    T_CASE("yarn");
+    gm_begin(&g, 3);
+    gm_str(&g, "general.architecture", "llama");
+    gm_u32(&g, "llama.embedding_length", 256);
+    gm_u32(&g, "llama.attention.head_count", 4);
+    gm_str(&g, "llama.rope.scaling.type", "yarn");
+    gm_f32(&g, "llama.rope.scaling.factor", 8);
+    gm_u32(&g, "llama.rope.scaling.original_context_length", 4096);
+    gm_finish(&g);
+    T_CHECK(open_made(&g, &b, &f, &err) == MLC_OK && row_of(&f, "rope_freqs.weight", 0, x) != NULL,
+            "%s", err.text);
+    mlci_files_config(&f, &c);
+    T_CHECK(mlci_config_float_or(&c, ".rope.scaling.attn_factor", 0, &attention, &err) == MLC_OK
+            && fabs((double)attention - (1 + 0.1 * log(8))) < 1e-6, "%g", (double)attention);
+    /* Of 32 frequencies the 10th turns 32 times (2.6), the 23rd once (-0.8): the ramp goes
+     * from 10 to 23. */
+    T_CHECK(x[0] == 1 && x[10] == 1 && x[23] == 8 && x[31] == 8, "%g %g %g %g", (double)x[0],
+            (double)x[10], (double)x[23], (double)x[31]);
+    T_CHECK(fabs((double)x[16] - 1 / (7.0 / 13 + 6.0 / 13 / 8)) < 1e-6, "%g", (double)x[16]);
+    mlci_files_close(&f);
+    free(g.p);
+}
+
+/* Rows of floats that count: row r of n columns begins with r n. */
+static void put_counted(gguf_make *g, uint64_t offset, uint64_t n)
+{
+    for (uint64_t i = 0; i < n; i++)
+        memcpy(g->p + offset + 4 * i, &(float){ (float)i }, 4);
+}
+
+/* DeepSeek's: 2 heads of 4 + 2 rows of q, a latent of 3 and 2, 2 heads of 4 + 5 rows. */
+static void test_latent(void)
+{
+    mlci_files f;
+    mlc_error err = { 0 };
+    gguf_make g;
+    bytes b;
+    float x[64];
+    size_t data;
+
+    T_CASE("rows of heads");
+    gm_begin(&g, 3);
+    gm_str(&g, "general.architecture", "deepseek2");
+    gm_u32(&g, "deepseek2.block_count", 1);
+    gm_u32(&g, "deepseek2.attention.head_count", 2);
+    gm_u32(&g, "deepseek2.attention.kv_lora_rank", 3);
+    gm_u32(&g, "deepseek2.rope.dimension_count", 2);
+    gm_u32(&g, "deepseek2.attention.key_length_mla", 6);
+    gm_u32(&g, "deepseek2.attention.value_length_mla", 5);
+    gm_tensor(&g, "blk.0.attn_q.weight", 2, (uint64_t[]){ 8, 12 }, 0, 384);
+    gm_tensor(&g, "blk.0.attn_kv_a_mqa.weight", 2, (uint64_t[]){ 8, 5 }, 0, 160);
+    gm_tensor(&g, "blk.0.attn_kv_b.weight", 2, (uint64_t[]){ 3, 18 }, 0, 216);
+    data = gm_finish(&g);
+    put_counted(&g, data, 96);
+    put_counted(&g, data + 384, 40);
+    put_counted(&g, data + 384 + 160, 54);
+    T_CHECK(open_made(&g, &b, &f, &err) == MLC_OK, "%s", err.text);
+    /* nope row 5 is the second head's second, row 6 + 1; rope row 2 the second's first */
+    T_CHECK(row_of(&f, "blk.0.attn_q_nope.weight", 5, x) != NULL && x[0] == 7 * 8, "%g",
+            (double)x[0]);
+    T_CHECK(row_of(&f, "blk.0.attn_q_rope.weight", 2, x) != NULL && x[0] == 10 * 8, "%g",
+            (double)x[0]);
+    T_CHECK(row_of(&f, "blk.0.attn_kv_a_rope.weight", 1, x) != NULL && x[0] == 4 * 8, "%g",
+            (double)x[0]);
+    /* The second head's column 1 of rows 9 to 12, and its third row of values. */
+    T_CHECK(row_of(&f, "blk.0.attn_k_b.weight", 4, x) != NULL && x[0] == 9 * 3 + 1
+            && x[3] == 12 * 3 + 1, "%g %g", (double)x[0], (double)x[3]);
+    T_CHECK(row_of(&f, "blk.0.attn_v_b.weight", 7, x) != NULL && x[0] == (9 + 4 + 2) * 3, "%g",
+            (double)x[0]);
+    mlci_files_close(&f);
+    free(g.p);
+}
+
 int main(void)
 {
     ctx = test_context(NULL);
@@ -265,6 +385,8 @@ int main(void)
     test_cut();
     test_bad();
     test_source();
+    test_yarn();
+    test_latent();
     mlc_context_close(ctx);
     return t_done();
 }

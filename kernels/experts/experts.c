@@ -4,6 +4,7 @@
  */
 #include "experts.h"
 
+#include <math.h>
 #include <string.h>
 
 void mlci_experts_top(const float *x, uint32_t n, uint32_t k, int32_t *ids)
@@ -39,7 +40,7 @@ void mlci_experts_groups(const float *x, uint32_t n, uint32_t n_groups, uint32_t
     }
     mlci_experts_top(room.scores, n_groups, top, room.ids);
     for (uint32_t i = 0; i < n; i++)
-        out[i] = 0.0f;
+        out[i] = -INFINITY;
     for (uint32_t t = 0; t < top; t++)
         memcpy(out + (uint32_t)room.ids[t] * size, x + (uint32_t)room.ids[t] * size,
                size * sizeof *x);
@@ -70,4 +71,14 @@ void mlci_experts_order(const int32_t *ids, uint32_t n_pairs, uint32_t n_experts
         order[begin[(uint32_t)ids[i]]++] = i;
     memmove(begin + 1, begin, n_experts * sizeof *begin);
     begin[0] = 0;
+}
+
+void mlci_experts_in_turn(uint32_t n_pairs, uint32_t n_experts, uint32_t *begin, uint32_t *order)
+{
+    const uint32_t each = n_pairs / n_experts;
+
+    for (uint32_t e = 0; e <= n_experts; e++)
+        begin[e] = e * each;
+    for (uint32_t i = 0; i < n_pairs; i++)
+        order[i % n_experts * each + i / n_experts] = i;
 }

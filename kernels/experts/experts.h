@@ -15,8 +15,8 @@
  * lowest index.  Not a number counts as the least. */
 void mlci_experts_top(const float *x, uint32_t n, uint32_t k, int32_t *ids);
 
-/* The scores of the `top` best of n_groups equal groups, the others' as 0 (DeepSeek-AI 2024,
- * arXiv:2412.19437, 2.1.2).  A group is as good as its best score, or its two best together.
+/* The scores of the `top` best of n_groups equal groups, the others' as -INFINITY (DeepSeek-AI
+ * 2024, arXiv:2412.19437, 2.1.2).  A group is as good as its best score, or its two best together.
  * room: n_groups floats and as many integers. */
 typedef struct mlci_group_room { float *scores; int32_t *ids; } mlci_group_room;
 void mlci_experts_groups(const float *x, uint32_t n, uint32_t n_groups, uint32_t top,
@@ -31,5 +31,8 @@ void mlci_experts_chosen(const float *x, const int32_t *ids, uint32_t k, bool no
  * within 0 .. n_experts - 1. */
 void mlci_experts_order(const int32_t *ids, uint32_t n_pairs, uint32_t n_experts, uint32_t *begin,
                     uint32_t *order);
+
+/* The same where pair i is of expert i % n_experts: heads that have a matrix each. */
+void mlci_experts_in_turn(uint32_t n_pairs, uint32_t n_experts, uint32_t *begin, uint32_t *order);
 
 #endif

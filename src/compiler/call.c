@@ -86,6 +86,7 @@ static bool ca_library(const ca_group *g, mlci_call *c)
         { MLCI_OP_DECODE, MLCI_CALL_DECODE }, { MLCI_OP_ALL_REDUCE, MLCI_CALL_REDUCE },
         { MLCI_OP_ALL_GATHER, MLCI_CALL_GATHER }, { MLCI_OP_TOP_K, MLCI_CALL_TOP_K },
         { MLCI_OP_CHOSEN, MLCI_CALL_CHOSEN }, { MLCI_OP_EXPERTS, MLCI_CALL_EXPERTS },
+        { MLCI_OP_PER_HEAD, MLCI_CALL_EXPERTS },
     };
     size_t i = 0;
 
@@ -103,10 +104,14 @@ static bool ca_library(const ca_group *g, mlci_call *c)
     c->pool = n->pool;
     c->layer = n->layer;
     c->window = n->window;
-    if (n->op == MLCI_OP_EXPERTS) {
+    if (c->kind == MLCI_CALL_EXPERTS) {
+        const bool heads = n->op == MLCI_OP_PER_HEAD;
+        const uint32_t w = n->inputs[heads ? 1 : 2];
+
+        c->y = heads ? 0 : c->y;
         c->n_segments = 1;
-        c->segments[0] = (mlci_segment){ n->inputs[2], c->out, ca_dim(g->m, n->type.dims[1]) };
-        c->columns = ca_dim(g->m, g->m->nodes[c->x].type.dims[1]);
+        c->segments[0] = (mlci_segment){ w, c->out, ca_dim(g->m, n->type.dims[heads ? 2 : 1]) };
+        c->columns = ca_dim(g->m, g->m->nodes[w].type.dims[1]);
     }
     return true;
 }
@@ -348,7 +353,8 @@ uint64_t mlci_call_weight_bytes(const mlci_module *m, const mlci_call *c)
     if (c->kind == MLCI_CALL_EXPERTS) {
         const mlci_node *w = &m->nodes[c->segments[0].weight];
 
-        return ca_stored(w) / w->units * ca_dim(m, m->nodes[c->y].type.dims[1]);
+        return c->y == 0 ? ca_stored(w)
+                         : ca_stored(w) / w->units * ca_dim(m, m->nodes[c->y].type.dims[1]);
     }
     for (uint32_t i = m->nodes[c->node].group; i <= c->node; i++)
         rows = rows || (m->nodes[i].group == m->nodes[c->node].group

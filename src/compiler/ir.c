@@ -371,6 +371,27 @@ uint32_t mlci_experts(mlci_module *m, uint32_t x, uint32_t experts, const char *
     return mlci_node_add(m, &n);
 }
 
+uint32_t mlci_per_head(mlci_module *m, uint32_t x, const char *name, uint32_t layer,
+                       uint32_t n_heads, uint64_t rows, uint64_t columns)
+{
+    mlci_node n = { .op = MLCI_OP_PER_HEAD, .inputs = { x } };
+
+    n.inputs[1] = ir_stored(m, name, layer, MLCI_OP_WEIGHT, 2, n_heads * rows, columns, n_heads);
+    return mlci_node_add(m, &n);
+}
+
+uint32_t mlci_join_op(mlci_module *m, uint32_t x, uint32_t y)
+{
+    return ir_two(m, MLCI_OP_JOIN, x, y, 0);
+}
+
+uint32_t mlci_tail_op(mlci_module *m, uint32_t x, uint32_t n)
+{
+    const mlci_node tail = { .op = MLCI_OP_TAIL, .inputs = { x }, .units = n };
+
+    return mlci_node_add(m, &tail);
+}
+
 uint32_t mlci_combine(mlci_module *m, uint32_t x, uint32_t weights)
 {
     return ir_two(m, MLCI_OP_COMBINE, x, weights, 0);

@@ -58,6 +58,9 @@ typedef struct mlci_type {
  *   chosen      scores f32[n, E], experts i32[n, k] -> f32[n, k], theirs; attr route
  *   experts     x f32[n, K] or f32[n k, K], experts i32[n, k], stored [E N, K] -> f32[n k, N]:
  *               each row times its experts' matrices; a fourth input: biases f32[E N]
+ *   per_head    x f32[n, H, K], stored [H N, K] -> f32[n, H, N]: each head times its matrix
+ *   join        x f32[n, H, D], y f32[n, H, E] -> f32[n, H, D + E]
+ *   tail        x f32[n, H, D] -> f32[n, H, E], the last of each head
  *   combine     x f32[n k, D], weights f32[n, k] -> f32[n, D], sums of k rows
  *   all_reduce  x -> the sum of all ranks' x
  *   all_gather  x [.., D'] -> [.., D], the ranks' parts side by side; attr units
@@ -84,6 +87,8 @@ typedef struct mlci_type {
     X(ATTENTION, "attention", 2) X(TAKE, "take", 2)                            \
     X(TOP_K, "top_k", 1)         X(CHOSEN, "chosen", 2)                        \
     X(EXPERTS, "experts", 3)     X(COMBINE, "combine", 2)                      \
+    X(PER_HEAD, "per_head", 2)   X(JOIN, "join", 2)                            \
+    X(TAIL, "tail", 1)                                                         \
     X(ALL_REDUCE, "all_reduce", 1) X(ALL_GATHER, "all_gather", 1)
 
 typedef enum mlci_op {
@@ -219,6 +224,11 @@ uint32_t mlci_chosen(mlci_module *m, uint32_t scores, uint32_t experts, const ml
  * [n_experts, rows]. */
 uint32_t mlci_experts(mlci_module *m, uint32_t x, uint32_t experts, const char *name,
                       uint32_t layer, uint32_t n_experts, uint64_t rows, uint64_t columns);
+/* The tensor "name.weight" is [heads, rows, columns]. */
+uint32_t mlci_per_head(mlci_module *m, uint32_t x, const char *name, uint32_t layer,
+                       uint32_t n_heads, uint64_t rows, uint64_t columns);
+uint32_t mlci_join_op(mlci_module *m, uint32_t x, uint32_t y);
+uint32_t mlci_tail_op(mlci_module *m, uint32_t x, uint32_t n);
 /* weights f32[n, 1]: each row times its own. */
 uint32_t mlci_combine(mlci_module *m, uint32_t x, uint32_t weights);
 

@@ -290,6 +290,44 @@ static mlc_status op_experts(mlci_module *m, mlci_node *n, const mlci_type *a, c
     return MLC_OK;
 }
 
+static mlc_status op_per_head(mlci_module *m, mlci_node *n, const mlci_type *a,
+                              const mlci_type *b)
+{
+    const mlci_node *w = &m->nodes[n->inputs[1]];
+    int64_t rows = 0, heads = 0;
+
+    if (a->dtype != MLCI_DT_F32 || a->rank != 3 || b->dtype != MLCI_DT_STORED || b->rank != 2
+        || a->dims[2] != b->dims[1] || !mlci_dim_known(&m->dims, b->dims[0], &rows)
+        || !mlci_dim_known(&m->dims, a->dims[1], &heads) || heads != (int64_t)w->units
+        || heads == 0 || rows % heads != 0)
+        return op_clash(m, n, a, b);
+    n->type = *a;
+    n->type.dims[2] = mlci_dim_const(&m->dims, rows / heads);
+    return MLC_OK;
+}
+
+static mlc_status op_join(mlci_module *m, mlci_node *n, const mlci_type *a, const mlci_type *b)
+{
+    if (a->dtype != MLCI_DT_F32 || b->dtype != MLCI_DT_F32 || a->rank != 3 || b->rank != 3
+        || a->dims[0] != b->dims[0] || a->dims[1] != b->dims[1])
+        return op_clash(m, n, a, b);
+    n->type = *a;
+    n->type.dims[2] = mlci_dim_add(&m->dims, a->dims[2], b->dims[2]);
+    return MLC_OK;
+}
+
+static mlc_status op_tail(mlci_module *m, mlci_node *n, const mlci_type *a, const mlci_type *b)
+{
+    int64_t d = 0;
+
+    if (a->dtype != MLCI_DT_F32 || a->rank != 3 || !mlci_dim_known(&m->dims, a->dims[2], &d)
+        || n->units == 0 || n->units > d)
+        return op_clash(m, n, a, b);
+    n->type = *a;
+    n->type.dims[2] = mlci_dim_const(&m->dims, n->units);
+    return MLC_OK;
+}
+
 static mlc_status op_combine(mlci_module *m, mlci_node *n, const mlci_type *a, const mlci_type *b)
 {
     if (a->dtype != MLCI_DT_F32 || b->dtype != MLCI_DT_F32 || a->rank != 2 || b->rank != 2
@@ -318,7 +356,8 @@ static op_rule *const op_rules[MLCI_OP_COUNT] = {
     [MLCI_OP_CONV2D] = op_conv2d,         [MLCI_OP_ALL_REDUCE] = op_like_first,
     [MLCI_OP_ALL_GATHER] = op_all_gather, [MLCI_OP_TOP_K] = op_top_k,
     [MLCI_OP_CHOSEN] = op_chosen,         [MLCI_OP_EXPERTS] = op_experts,
-    [MLCI_OP_LONGER] = op_equal,
+    [MLCI_OP_LONGER] = op_equal,          [MLCI_OP_PER_HEAD] = op_per_head,
+    [MLCI_OP_JOIN] = op_join,             [MLCI_OP_TAIL] = op_tail,
     [MLCI_OP_COMBINE] = op_combine,       [MLCI_OP_SWIGLU_LIMITED] = op_equal,
 };
 

@@ -4,8 +4,8 @@
  * from the library of definitions, and the patterns computed from these.
  *
  * Some have none: appends and attention work on pages, whose layout is the
- * device's, collectives on other ranks, experts' products on which were chosen; they are
- * library calls from the start.
+ * device's, collectives on other ranks, products of experts and of heads on the matrix of
+ * each; they are library calls from the start.
  */
 #include "pass.h"
 
@@ -43,6 +43,7 @@ static const char *pl_definition(const mlci_module *m, const mlci_node *n, char 
     case MLCI_OP_NONE: case MLCI_OP_INPUT: case MLCI_OP_WEIGHT: case MLCI_OP_VECTOR:
     case MLCI_OP_KV_APPEND: case MLCI_OP_ATTENTION: case MLCI_OP_ALL_REDUCE:
     case MLCI_OP_ALL_GATHER: case MLCI_OP_TOP_K: case MLCI_OP_CHOSEN: case MLCI_OP_EXPERTS:
+    case MLCI_OP_PER_HEAD:
         return NULL;
     default:
         return mlci_op_names[n->op];

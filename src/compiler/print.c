@@ -70,6 +70,9 @@ static void pr_node(const mlci_module *m, mlci_buf *b, uint32_t id, const char *
         mlci_buf_format(b, " {%sscale %g}", n->route.normalize ? "normalized, " : "",
                         (double)n->route.scale);
         break;
+    case MLCI_OP_TAIL:
+        mlci_buf_format(b, " {%u}", n->units);
+        break;
     case MLCI_OP_KV_APPEND:
         mlci_buf_format(b, " {pool %u, layer %u}", n->pool, n->layer);
         break;

@@ -9,6 +9,7 @@
 #include "../../kernels/weight/blocks.h"
 #include "../base/json.h"
 #include "../load/hf.h"
+#include "../load/stretch.h"
 #include "../load/tensor.h"
 #include "convert.h"
 
@@ -92,8 +93,9 @@ static double cx_key(const cx_writer *w, const char *key, double missing)
 static void cx_divisors(cx_writer *w, const mlci_tensor *t)
 {
     const double base = cx_key(w, ".rope.freq_base", 10000);
-    mlci_hf_llama3_rope rope = { 0, 1, 4, 8192 };
     const uint64_t n = t->dims[0];
+    mlci_stretch rope = { .base = base, .original = 8192, .dims = (uint32_t)mlci_min(2 * n, 4096),
+                          .low = 1, .high = 4 };
     float x[CX_MAX_ROPE];
     uint8_t bytes[CX_MAX_ROPE * 4];
     const uint8_t *rows;
@@ -108,7 +110,7 @@ static void cx_divisors(cx_writer *w, const mlci_tensor *t)
     for (uint64_t i = 0; i < n && same; i++)
         rope.factor = fmax(rope.factor, (double)x[i]);
     for (uint64_t i = 0; i < n && same; i++) {
-        const double want = mlci_hf_llama3(pow(base, -(double)i / (double)n), &rope);
+        const double want = mlci_stretch_llama3(&rope, (uint32_t)i);
 
         same = fabs((double)x[i] - want) <= 1e-3 * want;
     }

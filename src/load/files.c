@@ -5,6 +5,8 @@
 #include "files.h"
 #include "gguf.h"
 #include "hf.h"
+#include "latent.h"
+#include "stretch.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -84,6 +86,15 @@ const char *mlci_files_text(mlci_arena *arena, const char *dir, const char *name
         *st = mlci_source_read(&s, 0, text, *n, err);
     mlci_source_close(&s);
     return *st == MLC_OK ? text : NULL;
+}
+
+static mlc_status fi_gguf(mlci_files *f, mlc_error *err)
+{
+    mlc_status st = mlci_gguf_open(&f->directory, &f->items[0], err);
+
+    if (st == MLC_OK)
+        st = mlci_stretch_gguf(f, err);
+    return st == MLC_OK ? mlci_latent_split(f, err) : st;
 }
 
 static void fi_begin(mlci_files *f, mlc_context *ctx, bool map)
@@ -166,7 +177,7 @@ mlc_status mlci_files_open(mlci_files *f, mlc_context *ctx, const char *path, ui
     if (st != MLC_OK)
         return st;
     memcpy(f->name, f->items[0].name, sizeof f->name);
-    return mlci_gguf_open(&f->directory, &f->items[0], err);
+    return fi_gguf(f, err);
 }
 
 mlc_status mlci_files_open_user(mlci_files *f, mlc_context *ctx, const mlc_source *user,
@@ -182,7 +193,7 @@ mlc_status mlci_files_open_user(mlci_files *f, mlc_context *ctx, const mlc_sourc
         return st;
     f->n = 1;
     memcpy(f->name, f->items[0].name, sizeof f->name);
-    return mlci_gguf_open(&f->directory, &f->items[0], err);
+    return fi_gguf(f, err);
 }
 
 void mlci_files_close(mlci_files *f)

@@ -3,6 +3,7 @@
  * hf.c - hf.h: a directory of config.json and safetensors.
  */
 #include "hf.h"
+#include "latent.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -217,7 +218,9 @@ static mlc_status hf_join_experts(mlci_files *f, const mlci_config *c, mlc_error
         st = hf_join(f, c, what[i % 3], i / 3, n, err);
     if (st == MLC_OK && mlci_text_is(c->arch, "gpt-oss"))
         st = mlci_hf_oss_join(f, c, layers, err);
-    return st == MLC_OK && n > 0 ? mlci_directory_index_tensors(&f->directory, err) : st;
+    if (st == MLC_OK && n > 0)
+        st = mlci_directory_index_tensors(&f->directory, err);
+    return st == MLC_OK ? mlci_latent_split(f, err) : st;
 }
 
 mlc_status mlci_hf_finish(mlci_files *f, const char *path, const mlci_json *config,

@@ -21,10 +21,6 @@ mlc_status mlci_mlc_open(mlci_files *f, const char *path, mlc_error *err);
 mlc_status mlci_hf_config(mlci_files *f, const mlci_json *config, const mlci_json *type,
                           const char **arch, mlc_error *err);
 
-/* Llama 3.1's scaling: what a frequency is divided by; low ones are, high ones stay. */
-typedef struct mlci_hf_llama3_rope { double factor, low, high, original; } mlci_hf_llama3_rope;
-double mlci_hf_llama3(double frequency, const mlci_hf_llama3_rope *r);
-
 /* tokenizer.json and what is beside it as keys; nothing, if there is none.  conv: MLC's
  * conv_template, which wins over a Jinja one; may be NULL.  n_tokens: rows of the embedding;
  * those that no token has are unused. */

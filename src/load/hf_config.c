@@ -4,6 +4,7 @@
  */
 #include "../../models/models.h"
 #include "hf.h"
+#include "stretch.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -47,6 +48,14 @@ static const struct { const char *from, *to; hc_kind kind; } hc_keys[] = {
     { "residual_multiplier", ".residual_scale", HC_FLOAT },
     { "logits_scaling", ".logit_scale", HC_FLOAT },
     { "no_rope_layer_interval", ".no_rope_layer_interval", HC_UINT },
+    { "kv_lora_rank", ".attention.kv_lora_rank", HC_UINT },
+    { "q_lora_rank", ".attention.q_lora_rank", HC_UINT },
+    { "v_head_dim", ".attention.value_length_mla", HC_UINT },
+    { "n_routed_experts", ".expert_count", HC_UINT },
+    { "n_shared_experts", ".expert_shared_count", HC_UINT },
+    { "n_group", ".expert_group_count", HC_UINT },
+    { "topk_group", ".expert_group_used_count", HC_UINT },
+    { "routed_scaling_factor", ".expert_weights_scale", HC_FLOAT },
     { "num_local_experts", ".expert_count", HC_UINT },
     { "num_experts", ".expert_count", HC_UINT },
     { "num_experts_per_tok", ".expert_used_count", HC_UINT },
@@ -137,6 +146,12 @@ static double hc_number(const mlci_json *object, const char *key)
     return v != NULL && v->type == MLCI_JSON_NUMBER && mlci_json_number(v, &x) ? x : -1;
 }
 
+/* 0: it is not one up to most. */
+static uint32_t hc_whole(double x, double most)
+{
+    return x > 0 && x <= most ? (uint32_t)x : 0;
+}
+
 static void hc_key(hc_writer *w, const mlci_json *v, const char *to, hc_kind kind)
 {
     double x = 0;
@@ -161,71 +176,6 @@ static void hc_key(hc_writer *w, const mlci_json *v, const char *to, hc_kind kin
 
 /* ---- scaled rotation ----------------------------------------------------------------------- */
 
-typedef struct hc_rope { double base, factor, original; uint32_t dims; } hc_rope;
-
-double mlci_hf_llama3(double frequency, const mlci_hf_llama3_rope *r)
-{
-    const double wave = 2 * 3.14159265358979323846 / frequency;
-    double t;
-
-    if (wave < r->original / r->high)
-        return 1;
-    if (wave > r->original / r->low)
-        return r->factor;
-    t = (r->original / wave - r->low) / (r->high - r->low);
-    return 1 / ((1 - t) / r->factor + t);
-}
-
-/* The dimension that turns so many times over the original length. */
-static double hc_turning(const hc_rope *r, double turns)
-{
-    return r->dims * log(r->original / (turns * 2 * 3.14159265358979323846)) / (2 * log(r->base));
-}
-
-/* Peng et al. 2023, arXiv:2309.00071: a ramp between dimensions. */
-static double hc_yarn(const mlci_json *s, const hc_rope *r, uint32_t i)
-{
-    const double fast = hc_number(s, "beta_fast"), slow = hc_number(s, "beta_slow");
-    const mlci_json *whole = mlci_json_get(s, "truncate");
-    double low = hc_turning(r, fast > 0 ? fast : 32), high = hc_turning(r, slow > 0 ? slow : 1), t;
-
-    if (whole == NULL || whole->type != MLCI_JSON_FALSE)
-        low = floor(low), high = ceil(high);
-    low = fmax(low, 0);
-    high = fmin(high, (double)r->dims - 1);
-    t = (i - low) / (low == high ? 0.001 : high - low);
-    t = 1 - fmin(fmax(t, 0), 1);         /* how far it stays as it is */
-    return 1 / ((1 - t) / r->factor + t);
-}
-
-/* Divisors of frequencies as a tensor. */
-static void hc_put_divisors(hc_writer *w, const char *name, const float *x, uint32_t n)
-{
-    mlci_tensor t = { .name = { name, strlen(name) }, .format = MLCI_F32, .rank = 1,
-                      .dims = { n }, .n_bytes = n * sizeof(float) };
-
-    w->status = mlci_files_add_made(w->f, x, (size_t)t.n_bytes, &t.file, w->err);
-    if (w->status == MLC_OK)
-        w->status = mlci_directory_put_tensor(&w->f->directory, &t, w->err);
-}
-
-/* As GGUF files of Llama 3.1 have them. */
-static void hc_divisors(hc_writer *w, const mlci_json *s, const hc_rope *r, bool yarn)
-{
-    const mlci_hf_llama3_rope llama3 = { r->factor, hc_number(s, "low_freq_factor"),
-                                         hc_number(s, "high_freq_factor"), r->original };
-    float *x = mlci_arena_new(&w->f->directory.arena, r->dims / 2, sizeof *x);
-
-    if (x == NULL) {
-        w->status = mlci_nomem(w->err, "rotation");
-        return;
-    }
-    for (uint32_t i = 0; i < r->dims / 2; i++)
-        x[i] = (float)(yarn ? hc_yarn(s, r, i)
-                            : mlci_hf_llama3(pow(r->base, -2.0 * i / r->dims), &llama3));
-    hc_put_divisors(w, "rope_freqs.weight", x, r->dims / 2);
-}
-
 /* Divisors that are given. */
 static void hc_factors(hc_writer *w, const mlci_json *list, const char *name, uint32_t n)
 {
@@ -247,11 +197,11 @@ static void hc_factors(hc_writer *w, const mlci_json *list, const char *name, ui
         }
         x[i] = (float)v;
     }
-    hc_put_divisors(w, name, x, n);
+    w->status = mlci_stretch_put(w->f, name, x, n, w->err);
 }
 
 /* Phi 3: divisors for short texts and for long ones. */
-static void hc_longrope(hc_writer *w, const mlci_json *s, const hc_rope *r, double factor)
+static void hc_longrope(hc_writer *w, const mlci_json *s, const mlci_stretch *r, double factor)
 {
     const double most = hc_number(w->config, "max_position_embeddings");
     const double stretch = most > 0 ? most / r->original : r->factor;
@@ -266,13 +216,35 @@ static void hc_longrope(hc_writer *w, const mlci_json *s, const hc_rope *r, doub
                  ? sqrt(1 + log(stretch) / log(r->original)) : 1);
 }
 
+/* DeepSeek tells the factor of rotations from that of scores, of which the model makes a
+ * square. */
+static void hc_yarn(hc_writer *w, const mlci_json *s, mlci_stretch *r, double factor)
+{
+    const double fast = hc_number(s, "beta_fast"), slow = hc_number(s, "beta_slow");
+    const double all = hc_number(s, "mscale_all_dim"), one = hc_number(s, "mscale");
+    const double more = r->factor > 1 ? 0.1 * log(r->factor) : 0;
+    const mlci_json *whole = mlci_json_get(s, "truncate");
+
+    r->fast = fast > 0 ? fast : 32;
+    r->slow = slow > 0 ? slow : 1;
+    r->whole = whole == NULL || whole->type != MLCI_JSON_FALSE;
+    w->status = mlci_stretch_divisors(w->f, r, mlci_stretch_yarn, w->err);
+    if (strcmp(w->arch, "deepseek2") == 0 && all > 0) {
+        hc_put_float(w, ".rope.scaling.yarn_log_multiplier", 0.1 * all);
+        hc_put_float(w, ".rope.scaling.factor", r->factor);
+        if (factor <= 0)
+            factor = (1 + (one > 0 ? one : 1) * more) / (1 + all * more);
+    }
+    hc_put_float(w, ".rope.scaling.attn_factor", factor > 0 ? factor : 1 + more);
+}
+
 static void hc_scaling(hc_writer *w)
 {
     const mlci_json *s = hc_get(w->config, "rope_scaling"), *type;
     const double theta = hc_number(w->config, "rope_theta");
     const double position = hc_number(w->config, "position_embedding_base");
-    hc_rope r = { .base = theta > 0 ? theta : position > 0 ? position : 10000,
-                  .dims = w->rope_dims };
+    mlci_stretch r = { .base = theta > 0 ? theta : position > 0 ? position : 10000,
+                       .dims = w->rope_dims };
     double factor;
 
     if (!hc_given(s))
@@ -306,21 +278,41 @@ static void hc_scaling(hc_writer *w)
                                                       .text = { "linear", 6 } });
         hc_put_float(w, ".rope.scaling.factor", r.factor);
     } else if (mlci_json_is(type, "llama3")) {
-        if (hc_number(s, "low_freq_factor") > 0
-            && hc_number(s, "high_freq_factor") > hc_number(s, "low_freq_factor"))
-            hc_divisors(w, s, &r, false);
+        r.low = hc_number(s, "low_freq_factor");
+        r.high = hc_number(s, "high_freq_factor");
+        if (r.low > 0 && r.high > r.low)
+            w->status = mlci_stretch_divisors(w->f, &r, mlci_stretch_llama3, w->err);
         else
             w->status = mlci_fail(w->err, MLC_EFORMAT, 0, "rope_scaling: low_freq_factor and "
                                   "high_freq_factor make no sense");
     } else if (mlci_json_is(type, "yarn")) {
-        hc_divisors(w, s, &r, true);
-        hc_put_float(w, ".rope.scaling.attn_factor", factor > 0 ? factor
-                     : r.factor > 1 ? 0.1 * log(r.factor) + 1 : 1);
+        hc_yarn(w, s, &r, factor);
     } else {
         w->status = mlci_fail(w->err, MLC_EUNSUPPORTED, 0, "rope_scaling: type \"%.*s\" is "
                               "unsupported (linear, llama3, yarn and longrope are)",
                               (int)mlci_min(type->text_bytes, 40), type->text);
     }
+}
+
+/* ---- DeepSeek ------------------------------------------------------------------------------- */
+
+/* Numbers that are several of the file's together, or mean another thing there. */
+static void hc_latent(hc_writer *w)
+{
+    const uint32_t nope = hc_whole(hc_number(w->config, "qk_nope_head_dim"), 4096);
+    const uint32_t rope = hc_whole(hc_number(w->config, "qk_rope_head_dim"), 4096);
+    const mlci_json *method = hc_get(w->config, "topk_method");
+    const bool sigmoid = mlci_text_is(w->f->model_type, "deepseek_v3");
+
+    if (nope == 0 || rope == 0)
+        w->status = mlci_fail(w->err, MLC_EFORMAT, 0, "qk_nope_head_dim, qk_rope_head_dim: "
+                              "missing, or not numbers that make sense");
+    hc_put_uint(w, ".attention.key_length", nope + rope);
+    hc_put_uint(w, ".attention.key_length_mla", nope + rope);
+    hc_put_uint(w, ".rope.dimension_count", w->rope_dims = rope);
+    hc_put_uint(w, ".expert_gating_func", sigmoid ? 2 : 1);
+    if (hc_given(method) && mlci_json_is(method, "greedy"))      /* whatever the groups */
+        hc_put_uint(w, ".expert_group_count", 1);
 }
 
 /* ---- the whole ------------------------------------------------------------------------------ */
@@ -339,12 +331,6 @@ static void hc_window(hc_writer *w)
     else if (!qwen && (window > 0 || mlc > 0))
         hc_put_uint(w, ".attention.sliding_window",
                     (uint64_t)fmin(window > 0 ? window : mlc, 1 << 28));
-}
-
-/* 0: it is not one up to most. */
-static uint32_t hc_whole(double x, double most)
-{
-    return x > 0 && x <= most ? (uint32_t)x : 0;
 }
 
 /* "layer_types": every so many-th layer without a window, or all alike. */
@@ -423,6 +409,8 @@ mlc_status mlci_hf_config(mlci_files *f, const mlci_json *config, const mlci_jso
                          "has %s", (int)mlci_min(type->text_bytes, 60), type->text, known);
     }
     f->model_type = (mlci_text){ type->text, type->text_bytes };
+    if (strcmp(w.arch, "deepseek2") == 0 && hc_true(config, "attention_bias"))
+        return mlci_fail(err, MLC_EUNSUPPORTED, 0, "attention_bias is unsupported in %s", w.arch);
     if (hc_true(config, "qk_layernorm") || hc_true(config, "scale_attn_by_inverse_layer_idx"))
         return mlci_fail(err, MLC_EUNSUPPORTED, 0, "qk_layernorm and "
                          "scale_attn_by_inverse_layer_idx are unsupported");
@@ -433,6 +421,8 @@ mlc_status mlci_hf_config(mlci_files *f, const mlci_json *config, const mlci_jso
     if (w.status == MLC_OK)
         w.status = mlci_directory_put_text(&f->directory, "general.name",
                                            (mlci_text){ f->name, strlen(f->name) }, err);
+    if (strcmp(w.arch, "deepseek2") == 0)
+        hc_latent(&w);
     for (size_t i = 0; i < sizeof hc_keys / sizeof *hc_keys && w.status == MLC_OK; i++) {
         const mlci_json *v = hc_get(config, hc_keys[i].from);
 

@@ -36,6 +36,12 @@ static const hn_rule hn_of_layer[] = {
     { "self_attn.qkv_proj", "", MLCI_HF_QKV }, { "self_attn.c_attn", "", MLCI_HF_QKV },
     { "attn.c_attn", "", MLCI_HF_QKV }, { "mixer.qkv_proj", "", MLCI_HF_QKV },
     { "attention.query_key_value", "", MLCI_HF_QKV_HEADS },
+    { "self_attn.q_a_proj", "attn_q_a", MLCI_HF_WHOLE },
+    { "self_attn.q_a_layernorm", "attn_q_a_norm", MLCI_HF_WHOLE },
+    { "self_attn.q_b_proj", "attn_q_b", MLCI_HF_WHOLE },
+    { "self_attn.kv_a_proj_with_mqa", "attn_kv_a_mqa", MLCI_HF_WHOLE },
+    { "self_attn.kv_a_layernorm", "attn_kv_a_norm", MLCI_HF_WHOLE },
+    { "self_attn.kv_b_proj", "attn_kv_b", MLCI_HF_WHOLE },
     { "mlp.gate_proj", "ffn_gate", MLCI_HF_WHOLE }, { "mlp.up_proj", "ffn_up", MLCI_HF_WHOLE },
     { "mlp.fc1", "ffn_up", MLCI_HF_WHOLE }, { "mlp.c_fc", "ffn_up", MLCI_HF_WHOLE },
     { "mlp.dense_h_to_4h", "ffn_up", MLCI_HF_WHOLE },
@@ -52,6 +58,10 @@ static const hn_rule hn_of_layer[] = {
     { "mlp.shared_expert.gate_proj", "ffn_gate_shexp", MLCI_HF_WHOLE },
     { "mlp.shared_expert.up_proj", "ffn_up_shexp", MLCI_HF_WHOLE },
     { "mlp.shared_expert.down_proj", "ffn_down_shexp", MLCI_HF_WHOLE },
+    { "mlp.gate.e_score_correction_bias", "exp_probs_b", MLCI_HF_WHOLE },
+    { "mlp.shared_experts.gate_proj", "ffn_gate_shexp", MLCI_HF_WHOLE },
+    { "mlp.shared_experts.up_proj", "ffn_up_shexp", MLCI_HF_WHOLE },
+    { "mlp.shared_experts.down_proj", "ffn_down_shexp", MLCI_HF_WHOLE },
     { "mlp.experts.gate_up_proj", "", MLCI_HF_GATE_UP_EXPERTS },
     { "moe.e1_e3", "", MLCI_HF_GATE_UP_EXPERTS },
     { "mlp.moe_gate_up_proj", "", MLCI_HF_GATE_UP_EXPERTS },
@@ -187,7 +197,8 @@ void mlci_hf_name_of(mlci_text name, bool post_norms, mlci_hf_name *out)
         return;
     out->part = rule->part;
     if (out->rest[0] == 0)            /* it is called without ".weight" */
-        snprintf(out->rest, sizeof out->rest, ".weight");
+        snprintf(out->rest, sizeof out->rest, "%s",
+                 strcmp(rule->to, "exp_probs_b") == 0 ? ".bias" : ".weight");
     snprintf(out->name, sizeof out->name, "%s", post_norms
              && strcmp(rule->from, "post_attention_layernorm") == 0 ? "post_attention_norm"
                                                                     : rule->to);

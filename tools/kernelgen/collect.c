@@ -111,6 +111,14 @@ static bool kg_find(const void *impl, const char *key, size_t n, mlci_value *out
         { "moe.expert_shared_feed_forward_length", 256 },
         { "phi3.rope.scaling.original_context_length", 64 },
         { "oss.expert_count", 4 }, { "oss.expert_used_count", 2 },
+        { "seek2.expert_count", 4 }, { "seek2.expert_used_count", 2 },
+        { "seek2.expert_shared_feed_forward_length", 256 },
+        { "seek2.attention.kv_lora_rank", 128 }, { "seek2.rope.dimension_count", 32 },
+        { "seek2.attention.key_length_mla", 96 }, { "seek2.attention.value_length_mla", 64 },
+    };
+    /* Those of a model that has every optional tensor. */
+    static const struct { const char *key; uint64_t v; } more[] = {
+        { "deepseek2.attention.q_lora_rank", 128 }, { "deepseek2.expert_gating_func", 2 },
     };
 
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
@@ -121,6 +129,11 @@ static bool kg_find(const void *impl, const char *key, size_t n, mlci_value *out
             return true;
         }
     }
+    for (size_t i = 0; i < sizeof more / sizeof *more && ((const kg_model *)impl)->all; i++)
+        if (n == strlen(more[i].key) && memcmp(key, more[i].key, n) == 0) {
+            *out = (mlci_value){ .type = MLCI_VALUE_UINT, .u = more[i].v };
+            return true;
+        }
     if (n > 24 && memcmp(key + n - 24, ".final_logit_softcapping", 24) == 0) {
         *out = (mlci_value){ .type = MLCI_VALUE_FLOAT, .f = 30 };
         return ((const kg_model *)impl)->all;

@@ -191,4 +191,10 @@ static inline size_t cpu_row_elements(const mlci_module *m, uint32_t node)
     return n;
 }
 
+/* Matrices that a call of experts, or of heads each with its own, multiplies a row with. */
+static inline size_t cpu_of_row(const mlci_module *m, const mlci_call *c)
+{
+    return c->y != 0 ? cpu_row_elements(m, c->y) : m->nodes[c->segments[0].weight].units;
+}
+
 #endif

@@ -88,22 +88,22 @@ static void *pg_cut(pg_cutter *c, size_t bytes)
     return p;
 }
 
-static void pg_cut_acts(pg_cutter *c, mlci_acts *a, size_t rows, size_t columns,
-                        bool floats)
+/* values: of all rows. */
+static void pg_cut_acts(pg_cutter *c, mlci_acts *a, size_t rows, size_t values, bool floats)
 {
-    a->stride = mlci_round_up(columns, 64);
-    a->high = pg_cut(c, rows * a->stride);
-    a->low = pg_cut(c, rows * a->stride);
-    a->quads = pg_cut(c, rows * a->stride * 2);
-    a->sums = pg_cut(c, rows * a->stride / MLCI_SUM_GROUP * 4);
-    a->scale = pg_cut(c, rows * 4);
-    a->x = floats ? pg_cut(c, rows * a->stride * 4) : NULL;
+    a->high = pg_cut(c, values);
+    a->low = pg_cut(c, values);
+    a->quads = pg_cut(c, mlci_mul(values, 2));
+    a->sums = pg_cut(c, mlci_mul(values / MLCI_SUM_GROUP, 4));
+    a->scale = pg_cut(c, mlci_mul(rows, 4));
+    a->x = floats ? pg_cut(c, mlci_mul(values, 4)) : NULL;
 }
 
 /* What the plan's calls need at most. */
 typedef struct pg_needs {
     size_t columns, tile, head_dim, row, heads, room;
     size_t of_row, experts;      /* most experts of a row; of all               */
+    size_t prepared;             /* most values of a row that products get      */
     bool   floats;
 } pg_needs;
 
@@ -117,7 +117,10 @@ static pg_needs pg_measure(const mlci_weights *w)
         const mlci_call *c = &w->plan->calls[i];
 
         if (c->kind == MLCI_CALL_MATMUL || c->kind == MLCI_CALL_EXPERTS) {
+            const size_t pairs = c->kind == MLCI_CALL_EXPERTS ? cpu_of_row(w->module, c) : 1;
+
             n.columns = mlci_max(n.columns, c->columns);
+            n.prepared = mlci_max(n.prepared, pairs * mlci_round_up(c->columns, 64));
             for (uint32_t e = 0; e < c->n_epilogues; e++)
                 n.tile = mlci_max(n.tile, cpu_unit_panels(&c->epilogues[e])
                                           * c->epilogues[e].n * MLCI_PANEL_ROWS);
@@ -128,7 +131,7 @@ static pg_needs pg_measure(const mlci_weights *w)
         }
         n.row = mlci_max(n.row, c->columns);
         if (c->kind == MLCI_CALL_EXPERTS) {
-            n.of_row = mlci_max(n.of_row, cpu_row_elements(w->module, c->y));
+            n.of_row = mlci_max(n.of_row, cpu_of_row(w->module, c));
             n.experts = mlci_max(n.experts, w->module->nodes[c->segments[0].weight].units);
         } else if (c->kind == MLCI_CALL_TOP_K) {
             n.row = mlci_max(n.row, 3 * cpu_row_elements(w->module, c->x));
@@ -162,7 +165,10 @@ static void pg_lay_out(mlci_executor *p, pg_cutter *c, const size_t *offsets,
             if (w->plan->slot_of[i] != 0)
                 p->values[i] = (float *)(void *)(values + offsets[w->plan->slot_of[i] - 1]);
     p->result = p->values[w->module->result];
-    pg_cut_acts(c, &p->acts, mlci_mul(p->bounds.rows, need.of_row), need.columns, need.floats);
+    p->acts.stride = mlci_round_up(need.columns, 64);
+    need.prepared = mlci_max(need.prepared, p->acts.stride);
+    pg_cut_acts(c, &p->acts, mlci_mul(p->bounds.rows, need.of_row),
+                mlci_mul(p->bounds.rows, need.prepared), need.floats);
     if (w->comm != NULL)
         p->room = pg_cut(c, mlci_mul(p->bounds.rows * w->comm->n_ranks, need.room) * sizeof(float));
     p->max_chunks = (uint32_t)(p->bounds.kv_tokens / MLCI_ATT_CHUNK + 2);
@@ -182,7 +188,8 @@ static void pg_lay_out(mlci_executor *p, pg_cutter *c, const size_t *offsets,
         th->pairs = need.experts == 0 ? NULL
                   : pg_cut(c, mlci_add(mlci_mul(p->bounds.rows, need.of_row), need.experts + 1)
                               * sizeof *th->pairs);
-        pg_cut_acts(c, &th->acts, alone, need.columns, need.floats);
+        th->acts.stride = p->acts.stride;
+        pg_cut_acts(c, &th->acts, alone, alone * th->acts.stride, need.floats);
     }
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * run_experts.c - a mixture of experts: which of them a row goes to, and the products with
- * their matrices.
+ * their matrices; and those of heads that have one each, whose order is known.
  *
  * A matrix of every expert lies in panels of its own.  Pairs of a row and one of its
  * experts are put in order of experts, so that each expert's rows are prepared side by
@@ -58,7 +58,8 @@ void cpu_run_chosen(const cpu_job *j)
 /* The products of a step: pairs in order of experts, and their prepared rows. */
 typedef struct re_products {
     const mlci_packed *w;
-    uint32_t  n_experts, n_rows, n_pairs, rows;   /* n_rows: of x               */
+    uint32_t  n_experts, n_pairs, rows;
+    uint32_t  n_rows;                             /* of x; heads: as many as pairs */
     uint32_t  panels;                             /* of one expert              */
     uint32_t *begin, *order;
     const float *bias;                            /* [n_experts][rows], or NULL */
@@ -92,6 +93,7 @@ static void re_prepare(const cpu_job *j, re_products *p)
         cpu_prepare(j, &p->acts, 0, forms, cpu_value(j, j->call->x));
         return;
     }
+    p->acts.stride = mlci_round_up(j->call->columns, 64);
     mlci_team_share(j->team, j->thread, p->n_pairs, &begin, &end);
     for (size_t i = begin; i < end; i++) {
         const uint32_t row = p->n_rows == p->n_pairs ? p->order[i]
@@ -140,16 +142,19 @@ void cpu_run_experts(const cpu_job *j)
     size_t begin, end;
 
     p.n_experts = w->module->nodes[c->segments[0].weight].units;
-    p.n_rows = cpu_rows_of(j, c->x);
-    p.n_pairs = cpu_rows_of(j, c->out);
+    p.n_pairs = cpu_rows_of(j, c->out) * (c->y == 0 ? p.n_experts : 1);
+    p.n_rows = c->y == 0 ? p.n_pairs : cpu_rows_of(j, c->x);
     p.rows = c->segments[0].rows;
     p.panels = p.w->n_panels / p.n_experts;
     p.begin = th->pairs;
-    p.bias = w->nodes[w->module->nodes[c->node].inputs[3]].vector;
+    p.bias = c->y == 0 ? NULL : w->nodes[w->module->nodes[c->node].inputs[3]].vector;
     p.order = th->pairs + p.n_experts + 1;
     if (p.n_pairs == 0)
         return;
-    mlci_experts_order(re_ids(j, c->y), p.n_pairs, p.n_experts, p.begin, p.order);
+    if (c->y == 0)
+        mlci_experts_in_turn(p.n_pairs, p.n_experts, p.begin, p.order);
+    else
+        mlci_experts_order(re_ids(j, c->y), p.n_pairs, p.n_experts, p.begin, p.order);
     re_prepare(j, &p);
     for (uint32_t e = 0; e < p.n_experts; e++)
         total += re_cost(&p, e) * p.panels;

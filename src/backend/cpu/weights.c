@@ -423,7 +423,7 @@ static uint64_t we_decode_bytes(const mlci_weights *w)
         else if (c->kind == MLCI_CALL_EXPERTS)
             sum += mlci_packed_bytes(&w->nodes[c->segments[0].weight].packed)
                  / w->module->nodes[c->segments[0].weight].units
-                 * cpu_row_elements(w->module, c->y);
+                 * cpu_of_row(w->module, c);
         else
             sum += mlci_call_weight_bytes(w->module, c);
     }

@@ -317,7 +317,29 @@ static void it_loops(it_run *r, const mlci_stage *s, uint32_t axis, bool reduce,
 
 /* ---- programs ------------------------------------------------------------------------------ */
 
-/* A symbol's value from a shape: s, c*s, c*s + what is known. */
+/* A term as its coefficient, with what is known, times one symbol; *atom 0: all is known. */
+static bool it_term(const it_run *r, const mlci_term *term, const uint8_t *known, int64_t *coef,
+                    uint32_t *atom)
+{
+    *coef = term->coef;
+    *atom = 0;
+    for (uint32_t k = 0; k < MLCI_MAX_FACTORS && term->factor[k] != 0; k++) {
+        const uint32_t a = term->factor[k];
+        const int64_t v = r->env[a];     /* not negative */
+
+        if (known[a] && v > 0 && (*coef > INT64_MAX / v || *coef < INT64_MIN / v))
+            return false;
+        if (known[a])
+            *coef *= v;
+        else if (*atom == 0 && r->t->dims->atoms[a].kind == MLCI_SYMBOL)
+            *atom = a;
+        else
+            return false;
+    }
+    return true;
+}
+
+/* A symbol's value from a shape: what is known times s, plus what is known. */
 static bool it_solve(it_run *r, mlci_dim d, int64_t size, uint8_t *known)
 {
     const mlci_poly *p = &r->t->dims->polys[d];
@@ -325,19 +347,15 @@ static bool it_solve(it_run *r, mlci_dim d, int64_t size, uint8_t *known)
     uint32_t atom = 0;
 
     for (uint32_t i = 0; i < p->n; i++) {
-        uint32_t a = p->terms[i].factor[0];
+        int64_t c;
+        uint32_t a;
 
-        if (a == 0) {
-            rest -= p->terms[i].coef;
-        } else if (p->terms[i].factor[1] == 0 && known[a]) {
-            rest -= p->terms[i].coef * r->env[a];
-        } else if (p->terms[i].factor[1] == 0 && atom == 0 && !known[a]
-                   && r->t->dims->atoms[a].kind == MLCI_SYMBOL) {
-            atom = a;
-            coef = p->terms[i].coef;
-        } else {
+        if (!it_term(r, &p->terms[i], known, &c, &a) || (a != 0 && atom != 0))
             return false;
-        }
+        if (a == 0)
+            rest -= c;
+        else
+            atom = a, coef = c;
     }
     if (atom == 0 || coef == 0 || rest % coef != 0 || rest / coef < 0)
         return false;
