@@ -411,7 +411,7 @@ MLC_API void mlc_tokenizer_close(mlc_tokenizer *tok);
  *   flags  MLC_ENCODE_*.
  *   ids    [cap] receives the ids; may be NULL if cap is 0.
  *   n_ids  receives the number of ids, also on MLC_ETOOSMALL (then ids holds
- *          the first cap of them).  n_bytes + 2 ids are always enough.
+ *          the first cap of them).  n_bytes + 3 ids are always enough.
  *
  * Errors: MLC_EINVAL, MLC_ENOMEM, MLC_ETOOSMALL.
  * thread:any alloc:yes block:no since:0

@@ -64,6 +64,31 @@ typedef struct mlcx_convert_options {
 mlc_status mlcx_convert(mlc_context *ctx, const char *from, const char *to,
                         const mlcx_convert_options *options, mlc_error *err);
 
+typedef struct mlcx_layout_options {
+    const char *device;         /* "cpu"; NULL: that                                      */
+    const char *quantization;   /* as of mlc_model_options; NULL: none                    */
+    /* As of mlcx_convert_options; of writing. */
+    mlc_status (*progress)(void *user, double done);
+    void       *progress_user;
+} mlcx_layout_options;
+
+/*
+ * mlcx_lay_out - write a model as one file that is used where it lies: weights as a device's
+ * products read them, the vocabulary as tables.  Opening such a file copies and computes
+ * next to nothing; its pages are read when they are needed, and shared by processes.
+ *
+ *   from     a path as for mlc_model_open.
+ *   to       the file; takes the place of another, once it is whole.
+ *   options  NULL: for the CPU, weights as they are.
+ *
+ * The file opens with this version of the library and on machines of any instruction set,
+ * and gives the bits that its source gives.  It cannot be converted further.
+ * Memory: as the model's.
+ * Errors: as mlc_model_open; MLC_EUNSUPPORTED for another device; MLC_EIO.
+ */
+mlc_status mlcx_lay_out(mlc_context *ctx, const char *from, const char *to,
+                        const mlcx_layout_options *options, mlc_error *err);
+
 /* mlcx_model_open - as mlc_model_open, without some passes of the compiler. */
 mlc_status mlcx_model_open(mlc_context *ctx, const char *path, const char *without,
                            const mlc_model_options *opts, mlc_model **out,

@@ -174,6 +174,14 @@ echo '{"messages":[{"role":5}]}' > "$tmp/request"
 no "a bad request" 1 $mlc template $tiny --json-file "$tmp/request"
 has "the field is named" "messages[0]" "$(cat "$err")"
 
+# ---- a file that is laid out --------------------------------------------------------------
+has "laid out" "$tmp/laid: for cpu" "$($mlc convert $tiny --for cpu -o "$tmp/laid")"
+is "what it says is what its source says" "$($mlc run $tiny -p abc --seed 3 -n 9 2>/dev/null)" \
+    "$($mlc run "$tmp/laid" -p abc --seed 3 -n 9 2>/dev/null)"
+no "for another device" 1 $mlc convert $tiny --for cuda -o "$tmp/laid"
+has "it is named" '"cuda"' "$(cat "$err")"
+no "without a name" 1 $mlc convert $tiny --for cpu
+
 # ---- score, run, bench ------------------------------------------------------------------
 score=$($mlc score $tiny --json --ids 5,6,7 --greedy 3)
 for word in '"ids":[5,6,7]' '"nll":[' '"top":[{"id":' '"logprob":-' '"greedy":['; do

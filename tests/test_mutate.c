@@ -10,6 +10,7 @@
  * MLC_TEST_MUTATIONS: how many of each; default 670 of a real model, 700 of a tiny
  * one (2,010 and 2,100 in all).
  */
+#include "../include/mlc_experimental.h"
 #include "golden.h"
 #include "../src/load/gguf.h"
 #include "../src/model/model.h"
@@ -19,7 +20,10 @@ enum { MAX_BYTES = 1 << 30 };
 typedef struct damaged {
     const unsigned char *p;       /* the first n bytes of a file of size bytes   */
     size_t n;
+    bool   map;                   /* all of it, to be used where it lies         */
 } damaged;
+
+static const void *damaged_map(void *user) { return ((const damaged *)user)->p; }
 
 static mlc_status damaged_read(void *user, uint64_t offset, void *buf, size_t n)
 {
@@ -98,6 +102,7 @@ static void try_file(mlc_context *ctx, damaged *d, uint64_t size, bool weights)
     mlc_source_init(&source);
     source.size_bytes = size, source.read_at = damaged_read, source.user = d;
     source.name = "damaged.gguf";
+    source.map = d->map ? damaged_map : NULL;
     mlc_model_options_init(&o);
     o.flags = weights ? 0 : MLC_MODEL_NO_WEIGHTS;
     st = mlc_model_open_source(ctx, &source, &o, &m, &err);
@@ -170,7 +175,7 @@ static void test_real(const char *name)
     T_CASE("%s: cut at every percent of the file and of its head", name);
     opened = refused = 0;
     for (unsigned percent = 0; percent < 100; percent++) {
-        damaged d = { head, n };
+        damaged d = { head, n, false };
 
         try_file(ctx, &d, size / 100 * percent, false);
         try_file(ctx, &d, n / 100 * percent, false);
@@ -180,7 +185,7 @@ static void test_real(const char *name)
     T_CASE("%s: mutations of the head", name);
     opened = refused = 0;
     for (int i = mutations(670); i > 0; i--) {
-        damaged d = { copy, n };
+        damaged d = { copy, n, false };
 
         memcpy(copy, head, n);
         mutate(copy, n, 2000, &seed);
@@ -192,20 +197,22 @@ static void test_real(const char *name)
     mlc_context_close(ctx);
 }
 
-static void test_tiny(const char *file)
+/* structure: how far in from its ends a file is mostly structure; most: what may change. */
+static void test_whole(const char *name, const char *path, size_t structure, size_t most,
+                       bool map)
 {
     mlc_context *ctx = limited_context();
     size_t n;
-    unsigned char *whole = (unsigned char *)data_read(data_path("golden/tiny/gguf/%s", file), &n);
-    unsigned char *copy = malloc(n + 1);
+    unsigned char *whole = (unsigned char *)data_read(path, &n);
+    unsigned char *copy = aligned_alloc(64, (n + 64) / 64 * 64);
     uint64_t seed = t_seed;
 
-    T_CASE("%s: cut at every percent", file);
+    T_CASE("%s: cut at every percent", name);
     opened = refused = 0;
     for (unsigned percent = 0; percent < 100; percent++) {
         size_t cut = n * percent / 100;
-        unsigned char *exact = malloc(cut > 0 ? cut : 1);
-        damaged d = { exact, cut };
+        unsigned char *exact = aligned_alloc(64, (cut + 64) / 64 * 64);
+        damaged d = { exact, cut, map };
 
         memcpy(exact, whole, cut);
         try_file(ctx, &d, cut, true);
@@ -213,13 +220,13 @@ static void test_tiny(const char *file)
     }
     T_CHECK(opened == 0 && refused == 100, "%d were opened", opened);
 
-    T_CASE("%s: mutations", file);
+    T_CASE("%s: mutations", name);
     opened = refused = 0;
     for (int i = mutations(700); i > 0; i--) {
-        damaged d = { copy, n };
+        damaged d = { copy, n, map };
 
         memcpy(copy, whole, n);
-        mutate(copy, mlci_min(n, 20000), 2000, &seed);
+        mutate(copy, mlci_min(n, most), structure, &seed);
         try_file(ctx, &d, n, true);
     }
     T_CHECK(opened > 0 && refused > 0, "%d opened, %d refused", opened, refused);
@@ -228,12 +235,36 @@ static void test_tiny(const char *file)
     mlc_context_close(ctx);
 }
 
+static void test_tiny(const char *file)
+{
+    test_whole(file, data_path("golden/tiny/gguf/%s", file), 2000, 20000, false);
+}
+
+/* A file that is laid out ends with its vocabulary's tables; read, and used where it lies. */
+static void test_laid(const char *from)
+{
+    mlc_context *ctx = test_context(NULL);
+    mlc_error err = { 0 };
+    char path[600], source[600];
+
+    snprintf(path, sizeof path, "%s", data_path("laid-damaged.mlc"));
+    snprintf(source, sizeof source, "%s", data_path("golden/tiny/%s", from));
+    T_CASE("%s: laid out", from);
+    T_CHECK(mlcx_lay_out(ctx, source, path, NULL, &err) == MLC_OK, "%s", err.text);
+    mlc_context_close(ctx);
+    test_whole("laid out and read", path, 20000, SIZE_MAX, false);
+    test_whole("laid out and mapped", path, 20000, SIZE_MAX, true);
+}
+
 int main(void)
 {
     t_begin();
     test_tiny("llama/llama-Q4_0.gguf");
     test_tiny("llama-h256/llama-h256-MIXED.gguf");
     test_tiny("gemma3_text/gemma3_text-Q4_0.gguf");
+    test_laid("gguf/llama/llama-Q4_0.gguf");
+    if (data_exists(data_path("golden/tiny/mlc/llama-q4f16_1")))
+        test_laid("mlc/llama-q4f16_1");
     test_real("smollm2");
     test_real("gemma3");
     test_real("qwen2");

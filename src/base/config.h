@@ -41,7 +41,8 @@ typedef enum mlci_stored {
     MLCI_STORED_COLUMNS,   /* [columns, rows]: the matrix transposed         */
     MLCI_STORED_MLC,       /* words of codes and, apart, scales of groups    */
     MLCI_STORED_MLC_COLUMNS,   /* both transposed                            */
-    MLCI_STORED_MXFP4      /* codes in pairs side by side and, apart, scales */
+    MLCI_STORED_MXFP4,     /* codes in pairs side by side and, apart, scales */
+    MLCI_STORED_PANELS     /* as products on the CPU read them (kernels/weight) */
 } mlci_stored;
 
 /* One tensor of the model's files.  dims[0] is the number of rows, dims[1] of columns

@@ -26,7 +26,7 @@ typedef struct cli_options {
     const char *pass, *passes;
     const char *schema, *regex, *ebnf, *lark, *tag, *any, *mask_after;
     cli_files   check;
-    const char *bench, *quantization, *output;
+    const char *bench, *quantization, *output, *target;
     bool        explain_grammar, no_format, compact, spaced, in_order, plain, lax;
     int         ranks, rank;
     int         greedy, n_prompt, n_decode, depth, repeat;

@@ -192,9 +192,9 @@ uint32_t cli_encode_flags(const cli_options *o)
 int32_t *cli_encode(const mlc_tokenizer *tok, const char *text, size_t n, uint32_t flags,
                     size_t *n_ids)
 {
-    int32_t *ids = tok != NULL ? malloc((n + 2) * sizeof *ids) : NULL;
+    int32_t *ids = tok != NULL ? malloc((n + 3) * sizeof *ids) : NULL;
     mlc_status st = tok == NULL ? MLC_EUNSUPPORTED : ids == NULL ? MLC_ENOMEM
-        : mlc_tokenizer_encode(tok, text, n, flags, ids, n + 2, n_ids);
+        : mlc_tokenizer_encode(tok, text, n, flags, ids, n + 3, n_ids);
 
     if (st != MLC_OK) {
         cli_fail("cannot tokenize: %s", tok == NULL ? "the model has no tokenizer"

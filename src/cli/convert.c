@@ -43,5 +43,33 @@ static int co_run(const cli_options *o, bool search)
     return 0;
 }
 
-int cli_convert(const cli_options *o) { return co_run(o, false); }
+/* One file that is used where it lies. */
+static int co_lay_out(const cli_options *o)
+{
+    cli_bar bar = { "writing", cli_seconds(), false };
+    mlcx_layout_options options = {
+        .device = o->target, .quantization = o->quantization,
+        .progress = cli_progress, .progress_user = &bar,
+    };
+    mlc_context *ctx;
+    mlc_error err = { 0 };
+    mlc_status st;
+
+    if (o->output == NULL)
+        return cli_fail("mlc convert --for wants a file to write: -o FILE");
+    if (cli_open(o, &ctx, NULL, 0, NULL) != 0)
+        return 1;
+    st = mlcx_lay_out(ctx, o->model, o->output, &options, &err);
+    cli_bar_end(&bar);
+    mlc_context_close(ctx);
+    if (st != MLC_OK)
+        return cli_fail_status(&err);
+    printf("%s: for %s in %.1f s\n", o->output, o->target, cli_seconds() - bar.begun);
+    return 0;
+}
+
+int cli_convert(const cli_options *o)
+{
+    return o->target != NULL ? co_lay_out(o) : co_run(o, false);
+}
 int cli_quantize(const cli_options *o) { return co_run(o, true); }

@@ -76,8 +76,9 @@ static bool dy_find(const void *impl, const char *key, size_t n, mlci_value *out
 static const mlci_tensor *dy_find_tensor(const void *impl, const char *name, size_t n)
 {
     const mlci_directory *d = impl;
-    uint32_t i = d->tensor_slots[dy_slot(d->tensor_slots, d->n_tensor_slots, name,
-                                         n, d->tensors, sizeof *d->tensors)];
+    uint32_t i = d->n_tensor_slots == 0 ? 0
+               : d->tensor_slots[dy_slot(d->tensor_slots, d->n_tensor_slots, name, n,
+                                         d->tensors, sizeof *d->tensors)];
 
     return i == 0 ? NULL : &d->tensors[i - 1];
 }

@@ -91,7 +91,11 @@ const char *mlci_files_text(mlci_arena *arena, const char *dir, const char *name
 static mlc_status fi_gguf(mlci_files *f, mlc_error *err)
 {
     mlc_status st = mlci_gguf_open(&f->directory, &f->items[0], err);
+    mlci_config c;
 
+    mlci_directory_config(&f->directory, &c);
+    if (st == MLC_OK)
+        st = mlci_config_bool_or(&c, "mlc.halves", false, &f->halves, err);
     if (st == MLC_OK)
         st = mlci_stretch_gguf(f, err);
     return st == MLC_OK ? mlci_latent_split(f, err) : st;

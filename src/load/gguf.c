@@ -13,6 +13,7 @@
  * small factor.
  */
 #include "gguf.h"
+#include "../../kernels/weight/weight.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -209,6 +210,10 @@ static mlc_status gu_tensor_format(gu_reader *r, mlci_tensor *t, uint64_t type)
     const size_t n_types = sizeof gu_tensor_types / sizeof *gu_tensor_types;
     char text[80];
 
+    if (type >= MLCI_GGUF_PANELS && type - MLCI_GGUF_PANELS < n_types) {
+        t->stored = MLCI_STORED_PANELS;
+        type -= MLCI_GGUF_PANELS;
+    }
     if (type < n_types && gu_tensor_types[type].ours >= 0) {
         t->format = (mlci_format)gu_tensor_types[type].ours;
         return MLC_OK;
@@ -217,6 +222,32 @@ static mlc_status gu_tensor_format(gu_reader *r, mlci_tensor *t, uint64_t type)
              type < n_types ? gu_tensor_types[type].name : "of a later version",
              (unsigned long long)type);
     return gu_bad_tensor(r, MLC_EUNSUPPORTED, t, text);
+}
+
+uint32_t mlci_gguf_type(mlci_format format)
+{
+    uint32_t i = 0;
+
+    while (gu_tensor_types[i].ours != (int)format)
+        i++;
+    return i;
+}
+
+/* What the panels of a matrix take, or those of experts. */
+static mlc_status gu_panels(gu_reader *r, mlci_tensor *t)
+{
+    const uint64_t n = t->rank == 3 ? t->dims[0] : 1;
+    const uint64_t rows = t->rank == 3 ? t->dims[1] : t->dims[0];
+    mlci_packed p;
+
+    if (t->rank < 2 || t->rank > 3 || rows > 1u << 28 || t->dims[t->rank - 1] > 1u << 20
+        || n > 1u << 16)
+        return gu_bad_tensor(r, MLC_EFORMAT, t, "panels of no matrix");
+    mlci_packed_shape(&p, t->format, (uint32_t)rows, (uint32_t)t->dims[t->rank - 1]);
+    if (p.format != t->format)
+        return gu_bad_tensor(r, MLC_EFORMAT, t, "this format has no panels");
+    t->n_bytes = n * mlci_packed_bytes(&p);
+    return MLC_OK;
 }
 
 /* dims are stored contiguous first; ours are rows first. */
@@ -240,7 +271,7 @@ static mlc_status gu_tensor_size(gu_reader *r, mlci_tensor *t,
     if (blocks > UINT64_MAX / 1024 || blocks == 0)
         return gu_bad_tensor(r, MLC_EFORMAT, t, "no or too many elements");
     t->n_bytes = blocks * f->block_bytes;
-    return MLC_OK;
+    return t->stored == MLCI_STORED_PANELS ? gu_panels(r, t) : MLC_OK;
 }
 
 static mlc_status gu_tensor(gu_reader *r, mlci_tensor *t, uint64_t alignment)

@@ -329,6 +329,9 @@ mlc_status mlci_tensor_rows(const mlci_source *files, const mlci_tensor *t, uint
         return te_parts(files, t, begin, n, buffer, err);
     switch (t->stored) {
     case MLCI_STORED_MXFP4: return te_mxfp4(files, t, begin, n, buffer, err);
+    case MLCI_STORED_PANELS:
+        return mlci_fail(err, MLC_EUNSUPPORTED, 0, "tensor %.*s is laid out for a device: take "
+                         "the model that it was made of", (int)mlci_min(t->name.n, 100), t->name.p);
     case MLCI_STORED_COLUMNS: return te_columns(&files[t->file], t, begin, n, buffer, err);
     case MLCI_STORED_MLC: case MLCI_STORED_MLC_COLUMNS:
         return te_mlc_runs(files, t, begin, n, buffer, err);

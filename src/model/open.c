@@ -50,6 +50,29 @@ static mlc_status mo_text(mlc_model *m, const char *key, const char **out, size_
     return *out != NULL ? MLC_OK : mlci_nomem(err, "model texts");
 }
 
+/* The vocabulary's tables where they lie, or in the arena; none: p NULL. */
+static mlc_status mo_image(const mlci_files *f, mlci_arena *arena, mlci_image *out, mlc_error *err)
+{
+    const mlci_tensor *t;
+    const uint8_t *p;
+    mlci_config c;
+    void *copy;
+
+    *out = (mlci_image){ NULL, 0, false };
+    mlci_files_config(f, &c);
+    t = mlci_config_tensor(&c, "tokenizer.image");
+    if (t == NULL || t->rank != 1 || t->stored != MLCI_STORED_BLOCKS)
+        return MLC_OK;
+    p = f->items[t->file].data != NULL ? f->items[t->file].data + t->offset : NULL;
+    *out = (mlci_image){ p, (size_t)t->n_bytes, false };
+    if (p != NULL && (uintptr_t)p % 8 == 0)
+        return MLC_OK;
+    out->p = copy = mlci_arena_new(arena, (size_t)t->n_bytes, 1);
+    return copy == NULL ? mlci_nomem(err, "vocabulary")
+                        : mlci_source_read(&f->items[t->file], t->offset, copy,
+                                           (size_t)t->n_bytes, err);
+}
+
 /* The model's own, where it has sensible ones; else what small quantized models need to stay
  * on the point. */
 static void mo_sampling(mlc_model *m)
@@ -199,7 +222,7 @@ static mlc_status mo_quantize(mlc_model *m, const char *name, mlc_error *err)
         const bool floats = t->format == MLCI_F32 || t->format == MLCI_F16
                          || t->format == MLCI_BF16;
 
-        if (t->rank == 2 && floats && t->dims[1] % 32 == 0
+        if (t->rank == 2 && floats && t->stored != MLCI_STORED_PANELS && t->dims[1] % 32 == 0
             && t->dims[0] > 1 && (!end || scheme->ends)
             && !mlci_text_ends(t->name, ".ffn_gate_inp.weight"))
             mlci_tensor_code(t);
@@ -231,6 +254,7 @@ static mlc_status mo_open(mlc_model *m, const mlc_model_options *opts,
     mlci_load load = { .ctx = m->ctx, .module = &m->module, .plan = &m->plan,
                        .files = m->files.items, .comm = how->comm, .progress = opts->progress,
                        .progress_user = opts->progress_user };
+    mlci_image image = { NULL, 0, false };
     mlci_value model;
     mlc_status st = mlci_device_check(m->ctx, opts->device, err);
 
@@ -240,9 +264,11 @@ static mlc_status mo_open(mlc_model *m, const mlc_model_options *opts,
     m->comm = how->comm;
     mlci_files_config(&m->files, &m->config);
     st = mo_describe(m, err);
+    if (st == MLC_OK)
+        st = mo_image(&m->files, &m->arena, &image, err);
     if (st == MLC_OK && (!m->files.halves || mlci_config_find(&m->config, "tokenizer.ggml.model",
                                                               &model)))
-        st = mlci_tokenizer_new(m->ctx, &m->config, &m->tokenizer, err);
+        st = mlci_tokenizer_new(m->ctx, &m->config, &image, &m->tokenizer, err);
     if (st == MLC_OK && (opts->flags & MLC_MODEL_NO_WEIGHTS) == 0) {
         st = mo_compile(m, how, err);
         if (st == MLC_OK)
@@ -345,6 +371,8 @@ mlc_status mlc_tokenizer_open(mlc_context *ctx, const char *path, mlc_tokenizer 
     mlci_files f;
     mlci_config c;
     mlci_value model;
+    mlci_image image;
+    mlci_arena arena;
     mlc_status st;
 
     if (out == NULL)
@@ -353,13 +381,18 @@ mlc_status mlc_tokenizer_open(mlc_context *ctx, const char *path, mlc_tokenizer 
     if (ctx == NULL || path == NULL)
         return mlci_fail(err, MLC_EINVAL, 0, "ctx or path is NULL");
     st = mlci_files_open(&f, ctx, path, 0, err);
+    mlci_arena_init(&arena, ctx, mo_limit);
     if (st == MLC_OK) {
         mlci_files_config(&f, &c);
-        st = f.halves && !mlci_config_find(&c, "tokenizer.ggml.model", &model)
-           ? mlci_fail(err, MLC_EFORMAT, 0, "there is no tokenizer.json")
-           : mlci_tokenizer_new(ctx, &c, out, err);
+        st = mo_image(&f, &arena, &image, err);
+        image.copy = true;
+        if (st == MLC_OK)
+            st = f.halves && !mlci_config_find(&c, "tokenizer.ggml.model", &model)
+               ? mlci_fail(err, MLC_EFORMAT, 0, "there is no tokenizer.json")
+               : mlci_tokenizer_new(ctx, &c, &image, out, err);
         st = mlci_error_prefix(err, st, f.name);
     }
+    mlci_arena_reset(&arena);
     mlci_files_close(&f);
     return st;
 }

@@ -51,6 +51,13 @@ typedef struct mlci_load {
     void              *progress_user;
 } mlci_load;
 
+typedef struct mlci_laid {
+    const void *bytes;
+    uint64_t    n_bytes;
+    mlci_format format;
+    bool        panels;                /* MLCI_STORED_PANELS, else blocks        */
+} mlci_laid;
+
 enum { MLCI_KV_PAGE = 64 };            /* positions of a page, on every device */
 
 typedef struct mlci_backend {
@@ -65,6 +72,9 @@ typedef struct mlci_backend {
     uint64_t   (*weights_bytes)(const mlci_weights *w);
     /* Bytes that decoding one row reads. */
     uint64_t   (*decode_bytes)(const mlci_weights *w);
+    /* What a weight or vector of the module became, for files that are laid out; false: it
+     * is none.  Of all ranks: one. */
+    bool       (*become)(const mlci_weights *w, uint32_t node, mlci_laid *out);
 
     /* Bytes of a page of a pool, and one position's part of it in the canonical
      * order [layer][key, value][head][dim] of the pages' own type, for saving. */

@@ -138,34 +138,47 @@ static mlc_status tk_kind(mlc_tokenizer *t, const mlci_config *c, mlci_pre_entry
     return MLC_OK;
 }
 
-static mlc_status tk_load(mlc_tokenizer *t, const mlci_config *c, mlc_error *err)
+/* What merges need. */
+static mlc_status tk_merges(mlc_tokenizer *t, const mlci_config *c, mlc_error *err)
 {
-    const mlci_pre_entry *pre;
-    mlci_pre_entry own;
     mlci_value merges;
-    mlc_status st = tk_kind(t, c, &own, &pre, err);
 
-    if (st == MLC_OK)
-        st = mlci_vocab_load(t, c, err);
+    if (t->score_based)
+        return MLC_OK;
+    if (!mlci_config_find(c, "tokenizer.ggml.merges", &merges)
+        || merges.type != MLCI_VALUE_ARRAY || merges.item != MLCI_VALUE_TEXT)
+        return mlci_fail(err, MLC_EFORMAT, 0, "key tokenizer.ggml.merges: missing or not texts");
+    return mlci_merge_load(t, &merges, err);
+}
+
+/* Tables of the vocabulary, out of the file's texts. */
+static mlc_status tk_tables(mlc_tokenizer *t, const mlci_config *c, bool described, mlc_error *err)
+{
+    mlc_status st = mlci_vocab_load(t, c, err);
+
     if (st == MLC_OK)
         st = tk_special(t, c, err);
     if (st == MLC_OK)
-        st = mlci_special_build(t, err);
-    if (st != MLC_OK)
-        return st;
-    if (t->score_based) {
+        st = tk_merges(t, c, err);
+    if (st == MLC_OK && (t->score_based || (described && t->escape_spaces)))
         mlci_score_prepare(t);
-    } else {
-        if (!mlci_config_find(c, "tokenizer.ggml.merges", &merges)
-            || merges.type != MLCI_VALUE_ARRAY || merges.item != MLCI_VALUE_TEXT)
-            return mlci_fail(err, MLC_EFORMAT, 0,
-                             "key tokenizer.ggml.merges: missing or not texts");
-        st = mlci_merge_load(t, &merges, err);
-        if (st == MLC_OK)
-            st = mlci_pretok_open(&t->pretok, pre, err);
-        if (st == MLC_OK && pre == &own && t->escape_spaces)
-            mlci_score_prepare(t);
-    }
+    return st;
+}
+
+static mlc_status tk_load(mlc_tokenizer *t, const mlci_config *c, const mlci_image *image,
+                          mlc_error *err)
+{
+    const mlci_pre_entry *pre;
+    mlci_pre_entry own;
+    mlc_status st = tk_kind(t, c, &own, &pre, err);
+
+    if (st == MLC_OK)
+        st = image != NULL && image->p != NULL ? mlci_image_read(t, image, err)
+                                               : tk_tables(t, c, pre == &own, err);
+    if (st == MLC_OK)
+        st = mlci_special_build(t, err);
+    if (st == MLC_OK && !t->score_based)
+        st = mlci_pretok_open(&t->pretok, pre, err);
     if (st == MLC_OK)
         st = mlci_config_bool_or(c, "tokenizer.ggml.add_bos_token", t->add_bos,
                                  &t->add_bos, err);
@@ -179,7 +192,7 @@ static mlc_status tk_load(mlc_tokenizer *t, const mlci_config *c, mlc_error *err
 }
 
 mlc_status mlci_tokenizer_new(mlc_context *ctx, const mlci_config *config,
-                              mlc_tokenizer **out, mlc_error *err)
+                              const mlci_image *image, mlc_tokenizer **out, mlc_error *err)
 {
     mlc_tokenizer *t = mlci_new(ctx, 1, sizeof *t);
     mlc_status st;
@@ -190,7 +203,7 @@ mlc_status mlci_tokenizer_new(mlc_context *ctx, const mlci_config *config,
     t->ctx = ctx;
     mlci_context_ref(ctx);
     mlci_arena_init(&t->arena, ctx, tk_limit);
-    st = tk_load(t, config, err);
+    st = tk_load(t, config, image, err);
     if (st != MLC_OK) {
         mlc_tokenizer_close(t);
         return st;

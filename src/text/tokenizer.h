@@ -85,9 +85,14 @@ typedef struct mlci_encoder {
     mlc_status   status;
 } mlci_encoder;
 
-/* Build from a file's keys ("tokenizer.ggml.*"). */
+/* The tables of a vocabulary that is laid out (image.c), at a multiple of 8; unless they are
+ * to be copied they outlive the tokenizer.  p NULL: there are none. */
+typedef struct mlci_image { const void *p; size_t n; bool copy; } mlci_image;
+
+/* Build from a file's keys ("tokenizer.ggml.*"), the vocabulary from the image if there is
+ * one (NULL: there is none). */
 mlc_status mlci_tokenizer_new(mlc_context *ctx, const mlci_config *config,
-                              mlc_tokenizer **out, mlc_error *err);
+                              const mlci_image *image, mlc_tokenizer **out, mlc_error *err);
 
 /* ---- parts ------------------------------------------------------------------ */
 
@@ -121,6 +126,11 @@ void mlci_encoder_end(mlci_encoder *e);
 void mlci_score_encode(mlci_encoder *e, const char *text, size_t n, bool prefix);
 size_t mlci_score_normalize(const char *text, size_t n, char *out);
 void mlci_score_prepare(mlc_tokenizer *t);
+
+/* image.c: a tokenizer's tables as bytes, at a multiple of 8; a tokenizer's tables there. */
+size_t mlci_image_bytes(const mlc_tokenizer *t);
+void mlci_image_write(const mlc_tokenizer *t, uint8_t *out);
+mlc_status mlci_image_read(mlc_tokenizer *t, const mlci_image *image, mlc_error *err);
 
 /* GPT-2's alphabet: bytes as printable characters.  Gives the byte of a
  * character, -1 if it stands for none. */

@@ -68,7 +68,7 @@ static mlc_tokenizer *make(int score_based)
     gm_finish(&g);
     FUZZ_CHECK(mlci_gguf_parse(&file, fuzz_context(), g.p, g.n, g.n, &err) == MLC_OK);
     mlci_directory_config(&file, &config);
-    FUZZ_CHECK(mlci_tokenizer_new(fuzz_context(), &config, &tok, &err) == MLC_OK);
+    FUZZ_CHECK(mlci_tokenizer_new(fuzz_context(), &config, NULL, &tok, &err) == MLC_OK);
     mlci_directory_close(&file);
     free(g.p);
     return tok;

@@ -179,6 +179,36 @@ static mlc_status we_panels(we_reader *r, const mlci_tensor *t, const we_part *p
     return st;
 }
 
+/* Panels that can be used where they lie. */
+static bool we_in_place(const mlci_load *load, const mlci_tensor *t)
+{
+    const uint8_t *data = load->files[t->file].data;
+
+    return t->stored == MLCI_STORED_PANELS && data != NULL
+        && (uintptr_t)(data + t->offset) % 64 == 0;
+}
+
+/* Panels out of the file. */
+static mlc_status we_laid(we_reader *r, const mlci_tensor *t, cpu_weight *w, uint8_t *out,
+                          mlc_error *err)
+{
+    const mlci_source *file = &r->load->files[t->file];
+    mlc_status st = MLC_OK;
+
+    if (we_in_place(r->load, t)) {
+        w->packed.data = file->data + t->offset;
+        return we_progress(r, t->n_bytes, err);
+    }
+    w->packed.data = out;
+    for (uint64_t done = 0, n; done < t->n_bytes && st == MLC_OK; done += n) {
+        n = mlci_min(t->n_bytes - done, (uint64_t)WE_PIECE);
+        st = mlci_source_read(file, t->offset + done, out + done, (size_t)n, err);
+        if (st == MLC_OK)
+            st = we_progress(r, n, err);
+    }
+    return st;
+}
+
 /* Every expert's rows begin with a panel. */
 static mlc_status we_matrix(we_reader *r, const mlci_node *node, cpu_weight *w,
                             uint8_t *out, mlc_error *err)
@@ -264,14 +294,21 @@ static size_t we_size(const mlci_load *load, const mlci_node *n, cpu_weight *w,
     if (multiplied) {
         mlci_packed_shape(&w->packed, n->tensor->format, we_panel_rows(n, part.rows),
                           part.columns);
+        if (we_in_place(load, n->tensor))
+            return 0;
         return mlci_round_up(mlci_packed_bytes(&w->packed), 64);
     }
     return mlci_tensor_mapped(load->files, n->tensor)
          ? 0 : mlci_round_up((size_t)n->tensor->n_bytes, 64);
 }
 
-static mlc_status we_check(const mlci_node *n, mlc_error *err)
+static mlc_status we_check(const mlci_node *n, const cpu_weight *w, bool multiplied,
+                           mlc_error *err)
 {
+    if (n->tensor->stored == MLCI_STORED_PANELS
+        && (n->slice.n > 0 || !multiplied || n->tensor->n_bytes != mlci_packed_bytes(&w->packed)))
+        return mlci_fail(err, MLC_EUNSUPPORTED, 0, "tensor %s: laid out for another use: take "
+                         "the model that it was made of", n->name);
     if (n->op == MLCI_OP_WEIGHT
         && (n->tensor->dims[0] > 1u << 28 || n->tensor->dims[1] > 1u << 20))
         return mlci_fail(err, MLC_EUNSUPPORTED, 0, "tensor %s: too large", n->name);
@@ -311,6 +348,8 @@ static mlc_status we_fill(mlci_weights *w, we_reader *r, const uint8_t *multipli
             continue;
         if (n->op == MLCI_OP_VECTOR)
             st = we_vector(r, n, c, (float *)(void *)out, err);
+        else if (n->tensor->stored == MLCI_STORED_PANELS)
+            st = we_laid(r, n->tensor, c, out, err);
         else if (multiplied[i])
             st = we_matrix(r, n, c, out, err);
         else
@@ -335,14 +374,13 @@ static mlc_status we_load(mlci_weights *w, const mlci_load *load, uint8_t *multi
             w->blob_bytes += we_folded_bytes(w->module, i);
         if (n->op != MLCI_OP_WEIGHT && n->op != MLCI_OP_VECTOR)
             continue;
-        st = we_check(n, err);
         mapped &= mlci_tensor_mapped(load->files, n->tensor);
         r.total += we_read_bytes(n);
         if (n->op == MLCI_OP_WEIGHT)
             r.buffer_bytes = mlci_max(r.buffer_bytes,
                                       mlci_tensor_row_bytes(n->tensor) * MLCI_PANEL_ROWS);
-        if (st == MLC_OK)
-            w->blob_bytes += we_size(load, n, &w->nodes[i], multiplied[i]);
+        w->blob_bytes += we_size(load, n, &w->nodes[i], multiplied[i]);
+        st = we_check(n, &w->nodes[i], multiplied[i], err);
     }
     if (st != MLC_OK)
         return st;
@@ -397,6 +435,22 @@ static mlc_status we_open(const mlci_load *load, mlci_weights **out, mlc_error *
     return MLC_OK;
 }
 
+static bool we_become(const mlci_weights *w, uint32_t node, mlci_laid *out)
+{
+    const cpu_weight *c = &w->nodes[node];
+    const mlci_node *n = &w->module->nodes[node];
+
+    if (n->op == MLCI_OP_VECTOR)
+        *out = (mlci_laid){ c->vector, n->tensor->dims[0] * sizeof(float), MLCI_F32, false };
+    else if (n->op == MLCI_OP_WEIGHT && c->packed.data != NULL)
+        *out = (mlci_laid){ c->packed.data, mlci_packed_bytes(&c->packed), c->packed.format, true };
+    else if (n->op == MLCI_OP_WEIGHT)
+        *out = (mlci_laid){ c->rows, n->tensor->n_bytes, n->tensor->format, false };
+    else
+        return false;
+    return true;
+}
+
 /* ---- asking ----------------------------------------------------------------------- */
 
 static uint64_t we_bytes(const mlci_weights *w)
@@ -443,6 +497,7 @@ const mlci_backend mlci_backend_cpu = {
     .decode_bytes = we_decode_bytes,
     .page_bytes = cpu_page_bytes, .page_read = cpu_page_read,
     .page_write = cpu_page_write,
+    .become = we_become,
     .executor_open = cpu_executor_open, .executor_close = cpu_executor_close,
     .executor_bytes = cpu_executor_bytes, .run = cpu_run, .logits = cpu_logits,
     .observe = cpu_observe, .observed = cpu_observed,
