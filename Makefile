@@ -14,7 +14,7 @@ SOVER    = 0
 include mk/arch.mk
 include mk/rules.mk
 
-LIB_SRC := $(wildcard src/base/*.c src/load/*.c src/convert/*.c src/text/*.c \
+LIB_SRC := $(wildcard src/base/*.c src/load/*.c src/convert/*.c src/fetch/*.c src/text/*.c \
              src/compiler/*.c src/compiler/*/*.c src/grammar/*.c \
              src/runtime/*.c src/model/*.c src/engine/*.c src/api/*.c \
              src/backend/cpu/*.c models/*.c)

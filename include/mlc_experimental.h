@@ -89,6 +89,62 @@ typedef struct mlcx_layout_options {
 mlc_status mlcx_lay_out(mlc_context *ctx, const char *from, const char *to,
                         const mlcx_layout_options *options, mlc_error *err);
 
+/* ---- models of the net, kept on this disk ----------------------------------------------- */
+
+enum {
+    MLCX_CACHE_ON,              /* what is there is used, what is not is brought and kept   */
+    MLCX_CACHE_OFF,             /* brought anew to a folder of its own, which nothing finds */
+    MLCX_CACHE_REDO,            /* brought anew, in the place of what was there             */
+    MLCX_CACHE_READONLY         /* what is there is used, else an error                     */
+};
+
+typedef struct mlcx_pull_options {
+    const char *cache;          /* the folder; is made                                      */
+    int32_t     policy;         /* MLCX_CACHE_*                                             */
+    int32_t     offline;        /* 1: as MLCX_CACHE_READONLY, and errors say so             */
+    const char *endpoint;       /* the hub, NULL: "https://huggingface.co"                  */
+    const char *token;          /* for the hub, NULL: none                                  */
+    const char *hub_cache;      /* Hugging Face's own folder ("~/.cache/huggingface/hub"): a
+                                   model that is there is used; NULL: it is not looked at   */
+    uint32_t    stall_ms;       /* nothing came for so long: try again; 0: 30000            */
+    /* Called as bytes come: those there and those wanted (0: not known); may be NULL.
+     * Anything but MLC_OK stops with that status; the next pull goes on from there. */
+    mlc_status (*progress)(void *user, const char *file, uint64_t done, uint64_t total);
+    void       *progress_user;
+} mlcx_pull_options;
+
+/* mlcx_is_remote - 1 if the name is of the net: "HF://user/repo", "hf.co/user/repo:file" or
+ * an http URL; 0 if it is a path. */
+int32_t mlcx_is_remote(const char *name);
+
+/*
+ * mlcx_pull - bring a model, unless it is here, and say where it lies.
+ *
+ *   name   "HF://user/repo", "hf.co/user/repo", "huggingface.co/user/repo", each with
+ *          "@revision" and ":file" behind it if need be; or the URL of a GGUF file.  Of a
+ *          repository of GGUF files `file` is one's name or a part of it ("Q4_K_M"); of
+ *          others all that a model needs is brought.
+ *   path   what mlc_model_open takes: a buffer of cap bytes.
+ *
+ * Files are resumed, compared with the sizes and sha256 that the hub lists, and have their
+ * names only when they are right.  Two processes that want the same model wait for each
+ * other.  Errors: MLC_EIO of net and disk, MLC_EFORMAT for what is not as it was said,
+ * MLC_EUNSUPPORTED without libcurl, MLC_EINVAL for a name that is none, MLC_ETOOSMALL.
+ */
+mlc_status mlcx_pull(mlc_context *ctx, const char *name, const mlcx_pull_options *options,
+                     char *path, size_t cap, mlc_error *err);
+
+/* One of the models that are kept. */
+typedef struct mlcx_kept { const char *name, *path; uint64_t bytes; } mlcx_kept;
+/* mlcx_kept_list - call `each` with every one; anything but MLC_OK stops with that. */
+mlc_status mlcx_kept_list(mlc_context *ctx, const char *cache,
+                          mlc_status (*each)(void *user, const mlcx_kept *kept), void *user,
+                          mlc_error *err);
+/* mlcx_kept_remove - take a model, by a name as for mlcx_pull, off the disk.
+ * MLC_EINVAL: it is not there. */
+mlc_status mlcx_kept_remove(mlc_context *ctx, const char *cache, const char *name,
+                            mlc_error *err);
+
 /* mlcx_model_open - as mlc_model_open, without some passes of the compiler. */
 mlc_status mlcx_model_open(mlc_context *ctx, const char *path, const char *without,
                            const mlc_model_options *opts, mlc_model **out,

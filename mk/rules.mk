@@ -14,7 +14,7 @@ KERNEL_TABLES = -fno-unwind-tables -fno-asynchronous-unwind-tables
 # Loops over 32 values are vectors with -O2 too, and a quarter of the code.
 $B/kernels/groups/groups_scalar.o: KERNEL_OPT = -O2
 # What runs once, when a model is opened or a request read, is small rather than fast.
-COLD = src/load/% src/convert/% src/api/% src/compiler/% src/model/% src/runtime/% models/% \
+COLD = src/fetch/% src/load/% src/convert/% src/api/% src/compiler/% src/model/% src/runtime/% models/% \
        src/text/jinja% src/backend/cpu/executor src/backend/cpu/weights \
        src/grammar/regex src/grammar/cfg% src/grammar/schema% src/grammar/tags
 $(COLD:%=$B/%.o): COLD_OPT = -Os

@@ -43,12 +43,12 @@ REPLAY_RUN  = $(foreach t,$(REPLAY),"$(1)/tests/$(t) tests/corpus/$(t:fuzz_%=%)"
 # Damaged files are for ASan to judge.
 NATIVE_RUN  = $(filter-out %_mutate,$(TESTS:%=$(BIN)/%)) $(call REPLAY_RUN,$B)
 PROGRAM_RUN = "sh tests/test_cli.sh" "python3 tests/test_chat.py" "sh tests/test_program.sh" \
-              "python3 tests/test_grammar.py" \
+              "python3 tests/test_grammar.py" "python3 tests/test_pull.py" \
               "sh tests/check_header.sh" "sh tests/check_abi.sh"
 # The real models' goldens are a matter of numbers, not of memory.
 ASAN_TESTS := $(filter-out test_models,$(TESTS))
 ASAN_RUN    = $(ASAN_TESTS:%=build/asan/tests/%) $(call REPLAY_RUN,build/asan) \
-              "MLC=build/asan/mlc sh tests/test_cli.sh"
+              "MLC=build/asan/mlc sh tests/test_cli.sh" "MLC=build/asan/mlc python3 tests/test_pull.py"
 TSAN_TESTS := test_pool test_engine test_session test_ranks test_fork
 # Threads that wait for each other are slow there: no large models.
 TSAN_RUN    = $(TSAN_TESTS:%="MLC_TEST_QUICK=1 build/tsan/tests/%")

@@ -11,7 +11,8 @@
 
 enum { N_TOKENS = 20 };
 
-static const char text[] = "Caf\xc3\xa9 12345 don't \xe4\xbd\xa0\xe5\xa5\xbd\n\n  two <s> <|im_end|> tabs\t.";
+static const char text[] = "Caf\xc3\xa9 12345 don't \xe4\xbd\xa0\xe5\xa5\xbd\n\n  two <s> "
+                           "<|im_end|> tabs\t.";
 static mlc_error err;
 
 /* Logits of some tokens, of each; malloc. */
@@ -177,7 +178,8 @@ static void test_refused(void)
 int main(void)
 {
     static const char *const names[] = {
-        "golden/tiny/gguf/llama/llama-Q4_0.gguf", "golden/tiny/gguf/llama-h256/llama-h256-MIXED.gguf",
+        "golden/tiny/gguf/llama/llama-Q4_0.gguf",
+        "golden/tiny/gguf/llama-h256/llama-h256-MIXED.gguf",
         "golden/tiny/gguf/gemma3_text/gemma3_text-Q4_0.gguf", "golden/tiny/llama",
         "golden/tiny/gpt_oss-mxfp4", "golden/tiny/qwen2_moe", "golden/tiny/deepseek_v3",
         "golden/tiny/phi3-longrope", "golden/tiny/gpt2", "golden/tiny/mlc/llama-q4f16_1",

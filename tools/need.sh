@@ -12,7 +12,7 @@ for use in "$@"; do
     model) want="$want python3 python3-pip ca-certificates" ;;
     test)  want="$want g++ gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static
                  glslc libvulkan-dev mesa-vulkan-drivers opencl-c-headers pocl-opencl-icd
-                 ocl-icd-libopencl1" ;;
+                 ocl-icd-libopencl1 libcurl4" ;;
     *)     echo "need.sh: build, model or test" >&2; exit 2 ;;
     esac
 done
@@ -35,6 +35,7 @@ for package in $want; do
     g++)     command -v c++ >/dev/null && continue ;;
     python3) command -v python3 >/dev/null && continue ;;
     python3-pip) python3 -m pip --version >/dev/null 2>&1 && continue ;;
+    libcurl4) ldconfig -p 2>/dev/null | grep -q 'libcurl.*\.so\.4' && continue ;;
     make|pkg-config) command -v "$package" >/dev/null && continue ;;
     esac
     printf '%s\n' "$have" | grep -qx "$package" || missing="$missing $package"

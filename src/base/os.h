@@ -33,7 +33,14 @@ int  mlci_os_make_directory(const char *path);       /* 0 also if there is one *
  * takes the place of another's. */
 int  mlci_os_create(const char *path, int *fd);
 int  mlci_os_write(int fd, const void *p, size_t n);
+int  mlci_os_append(const char *path, uint64_t at, int *fd);   /* what is behind `at` goes */
 int  mlci_os_close(int fd);
+/* Open, and locked against other processes until it is closed; EAGAIN: another has it. */
+int  mlci_os_lock_file(const char *path, int *fd);
+/* Names in a directory but for those that begin with a dot; false stops. */
+int  mlci_os_list(const char *path, bool (*name)(void *user, const char *name), void *user);
+/* A file or an empty directory. */
+int  mlci_os_delete(const char *path);
 int  mlci_os_rename(const char *from, const char *to);
 /* The pages between these bytes of a file mapping will not be needed soon:
  * they leave resident memory and come back from the file when touched. */
@@ -93,9 +100,15 @@ typedef struct mlci_talk {
 } mlci_talk;
 int  mlci_os_talk(mlci_talk *peers, uint32_t n, int64_t deadline_us);
 
+/* ---- libraries that may be there ---------------------------------------------------- */
+
+void *mlci_os_library(const char *name);             /* NULL: it is not          */
+void *mlci_os_symbol(void *library, const char *name);
+
 /* ---- clock and the rest ------------------------------------------------------ */
 
 int64_t mlci_os_now_us(void);      /* monotonic */
+void mlci_os_sleep(uint32_t ms);
 int64_t mlci_os_unix_time(void);   /* seconds since 1970, UTC */
 typedef struct mlci_date {
     int year, month, day, hour, minute, second, weekday, yearday;

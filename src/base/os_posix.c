@@ -10,12 +10,15 @@
 #endif
 #include "os.h"
 
+#include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -104,6 +107,54 @@ int mlci_os_write(int fd, const void *p, size_t n)
 }
 
 int mlci_os_close(int fd) { return close(fd) == 0 ? 0 : errno; }
+
+int mlci_os_append(const char *path, uint64_t at, int *fd)
+{
+    int e;
+
+    *fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (*fd < 0)
+        return errno;
+    if (ftruncate(*fd, (off_t)at) == 0 && lseek(*fd, 0, SEEK_END) == (off_t)at)
+        return 0;
+    e = errno;
+    close(*fd);
+    return e;
+}
+
+int mlci_os_lock_file(const char *path, int *fd)
+{
+    int e;
+
+    *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (*fd < 0)
+        return errno;
+    if (flock(*fd, LOCK_EX | LOCK_NB) == 0)
+        return 0;
+    e = errno == EWOULDBLOCK ? EAGAIN : errno;
+    close(*fd);
+    return e;
+}
+
+int mlci_os_list(const char *path, bool (*name)(void *user, const char *name), void *user)
+{
+    DIR *d = opendir(path);
+    const struct dirent *entry;
+
+    if (d == NULL)
+        return errno;
+    while ((entry = readdir(d)) != NULL)
+        if (entry->d_name[0] != '.' && !name(user, entry->d_name))
+            break;
+    closedir(d);
+    return 0;
+}
+
+int mlci_os_delete(const char *path)
+{
+    return unlink(path) == 0 || ((errno == EISDIR || errno == EPERM) && rmdir(path) == 0)
+         ? 0 : errno;
+}
 
 int mlci_os_rename(const char *from, const char *to) { return rename(from, to) == 0 ? 0 : errno; }
 
@@ -320,6 +371,14 @@ bool mlci_os_wait_until(mlci_cond *c, mlci_mutex *m, int64_t deadline_us)
 
 /* ---- clock and the rest ------------------------------------------------------ */
 
+void mlci_os_sleep(uint32_t ms)
+{
+    struct timespec t = { ms / 1000, (long)(ms % 1000) * 1000000 };
+
+    while (nanosleep(&t, &t) != 0 && errno == EINTR)
+        ;
+}
+
 int64_t mlci_os_now_us(void)
 {
     struct timespec ts;
@@ -378,3 +437,8 @@ void mlci_os_error_text(int os_error, char *buf, size_t cap)
 #endif
     snprintf(buf, cap, ": %s", t);
 }
+
+/* ---- libraries that may be there ------------------------------------------------------ */
+
+void *mlci_os_library(const char *name) { return dlopen(name, RTLD_NOW | RTLD_LOCAL); }
+void *mlci_os_symbol(void *library, const char *name) { return dlsym(library, name); }

@@ -21,12 +21,13 @@ typedef struct cli_files { const char *first; char *const *more; int n_more; } c
 typedef struct cli_options {
     const char *model, *device, *tier, *kv, *without, *function, *sizes;
     int         threads, verbose;
-    bool        json, verify, no_special, no_parse, raw, help;
+    bool        json, verify, offline, no_special, no_parse, raw, help;
     const char *prompt, *system, *text_file, *json_file, *ids;
     const char *pass, *passes;
     const char *schema, *regex, *ebnf, *lark, *tag, *any, *mask_after;
     cli_files   check;
-    const char *bench, *quantization, *output, *target;
+    const char *bench, *quantization, *output, *target, *cache_policy;
+    char       *resolved;       /* of model, where that was a name on the net */
     bool        explain_grammar, no_format, compact, spaced, in_order, plain, lax;
     int         ranks, rank;
     int         greedy, n_prompt, n_decode, depth, repeat;
@@ -49,6 +50,9 @@ int cli_fail_status(const mlc_error *err);
  * status; the error has been printed. */
 int  cli_open(const cli_options *o, mlc_context **ctx, const char *path, uint32_t flags,
               mlc_model **model);
+
+/* o->model, if it is a name on the net, becomes the path where it lies.  0 or an exit status. */
+int  cli_resolve(cli_options *o);
 
 char *cli_read_file(const char *path, size_t *n);    /* "-": stdin; malloc */
 char *cli_gather_text(const cli_options *o, size_t *n);  /* --text-file, -p, stdin */
@@ -101,6 +105,9 @@ int cli_tokenize(const cli_options *o);
 int cli_detokenize(const cli_options *o);
 int cli_template(const cli_options *o);
 int cli_bench(const cli_options *o);
+int cli_pull(const cli_options *o);
+int cli_list(const cli_options *o);
+int cli_remove(const cli_options *o);
 int cli_convert(const cli_options *o);
 int cli_quantize(const cli_options *o);
 int cli_info(const cli_options *o);

@@ -29,6 +29,10 @@ static const cli_command ma_commands[] = {
     { "bench", "MODEL", "speed of prefill and decoding",
       MA_COMMON "json n-prompt n-decode depth repeat without", cli_bench },
     { "info", "MODEL", "what a model file is", "help verbose json verify", cli_info },
+    { "pull", "NAME", "bring HF://user/repo, hf.co/user/repo:file or a URL; say where it lies",
+      "help verbose cache-policy offline", cli_pull },
+    { "list", "", "models that were brought", "help verbose", cli_list },
+    { "remove", "NAME", "take one off the disk", "help verbose", cli_remove },
     { "convert", "MODEL -q q4f16_1 -o DIR", "write a model as an MLC directory",
       "help verbose threads tier quantization output for", cli_convert },
     { "quantize", "MODEL -q q4f16_1 -o DIR", "the same with the scales that lose least",
@@ -107,6 +111,8 @@ static const ma_option ma_options[] = {
     OPT("in-order", 0, MA_FLAG, in_order, NULL, "members as \"properties\" lists them"),
     OPT("plain", 0, MA_FLAG, plain, NULL, "strings escape only what must be"),
     OPT("quantization", 'q', MA_TEXT, quantization, "Q", "weights as 4-bit codes: q4f16_1"),
+    OPT("cache-policy", 0, MA_TEXT, cache_policy, "P", "on, off, redo or readonly"),
+    OPT("offline", 0, MA_FLAG, offline, NULL, "use what is on this disk"),
     OPT("output", 'o', MA_TEXT, output, "DIR", "the directory to write; with --for the file"),
     OPT("for", 0, MA_TEXT, target, "DEVICE", "one file, laid out for a device (cpu)"),
     OPT("verify", 0, MA_FLAG, verify, NULL, "compare files with their checksums (MLC's)"),
@@ -254,6 +260,14 @@ static int ma_parse(const cli_command *c, int argc, char **argv, cli_options *o)
     return 0;
 }
 
+/* Commands that want a model also take its name on the net. */
+static int ma_run(const cli_command *c, cli_options *o)
+{
+    const int rc = o->model != NULL && strncmp(c->arguments, "NAME", 4) != 0 ? cli_resolve(o) : 0;
+
+    return rc != 0 ? rc : c->run(o);
+}
+
 int main(int argc, char **argv)
 {
     cli_options o = { .n_prompt = 512, .n_decode = 128, .repeat = 3 };
@@ -274,8 +288,9 @@ int main(int argc, char **argv)
         o.sampling = cJSON_CreateObject();
         rc = ma_parse(&ma_commands[i], argc - 2, argv + 2, &o);
         if (rc == 0)
-            rc = o.help ? ma_command_usage(&ma_commands[i]) : ma_commands[i].run(&o);
+            rc = o.help ? ma_command_usage(&ma_commands[i]) : ma_run(&ma_commands[i], &o);
         cJSON_Delete(o.sampling);
+        free(o.resolved);
         if (fflush(stdout) != 0 && rc == 0)
             rc = cli_fail("cannot write to stdout");
         return rc;
