@@ -42,6 +42,8 @@ typedef enum mlci_stored {
     MLCI_STORED_MLC,       /* words of codes and, apart, scales of groups    */
     MLCI_STORED_MLC_COLUMNS,   /* both transposed                            */
     MLCI_STORED_MXFP4,     /* codes in pairs side by side and, apart, scales */
+    MLCI_STORED_FP8,       /* codes of 8 bits and, apart, scales of groups    */
+    MLCI_STORED_GPTQ, MLCI_STORED_AWQ,    /* words of 8 codes, scales, zeros  */
     MLCI_STORED_PANELS     /* as products on the CPU read them (kernels/weight) */
 } mlci_stored;
 
@@ -67,6 +69,10 @@ typedef struct mlci_tensor {
     uint64_t    scales;
     uint32_t    scales_file, bits;
     bool        scales_bf16;
+    /* FP8, GPTQ, AWQ: columns and rows (FP8) that share a scale, whose format is source;
+     * the zeros; bits 1: they are one less than they mean */
+    uint32_t    group, group_rows, zeros_file;
+    uint64_t    zeros;
     /* Its rows are floats of this format and become Q4_0 when they are read. */
     bool        coded;
     mlci_format source;

@@ -35,9 +35,12 @@ static mlc_status hf_tensor(void *user, const mlci_stored_tensor *s, mlc_error *
     mlci_text rest;
     mlci_tensor t = { .name = s->name, .rank = s->rank, .offset = s->offset,
                       .n_bytes = s->n_bytes, .file = r->file };
+    mlc_status st;
 
     if (r->oss && mlci_hf_experts(s->name, &name.layer, &rest))
         return mlci_hf_oss_put(r->f, s, r->file, name.layer, rest, &r->shape, err);
+    if (!r->oss && mlci_hf_quant_put(r->f, s, r->file, r->post_norms, &st, err))
+        return st;
     mlci_hf_name_of(s->name, r->post_norms, &name);
     if (name.part == MLCI_HF_SKIP || (r->tied && strcmp(name.name, "output") == 0))
         return MLC_OK;
@@ -226,6 +229,7 @@ static mlc_status hf_join_experts(mlci_files *f, const mlci_config *c, mlc_error
 mlc_status mlci_hf_finish(mlci_files *f, const char *path, const mlci_json *config,
                           const mlci_json *conv, mlc_error *err)
 {
+    mlci_hf_quant quant = { .kind = MLCI_HF_PLAIN };
     const mlci_tensor *table;
     mlci_config c;
     mlc_status st = mlci_directory_index_tensors(&f->directory, err);
@@ -233,7 +237,12 @@ mlc_status mlci_hf_finish(mlci_files *f, const char *path, const mlci_json *conf
     if (st != MLC_OK)
         return st;
     mlci_directory_config(&f->directory, &c);
-    st = hf_join_experts(f, &c, err);
+    if (config != NULL && conv == NULL)
+        st = mlci_hf_quant_read(config, &quant, err);
+    if (st == MLC_OK)
+        st = mlci_hf_quant_join(f, &quant, err);
+    if (st == MLC_OK)
+        st = hf_join_experts(f, &c, err);
     if (st != MLC_OK)
         return st;
     table = mlci_config_tensor(&c, "token_embd.weight");

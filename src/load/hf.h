@@ -81,6 +81,22 @@ mlc_status mlci_hf_oss_put(mlci_files *f, const mlci_stored_tensor *s, uint32_t 
 mlc_status mlci_hf_oss_join(mlci_files *f, const mlci_config *c, uint32_t n_layers,
                             mlc_error *err);
 
+/* Matrices that are codes (hf_quant.c), by what config.json says. */
+typedef enum mlci_hf_codes { MLCI_HF_PLAIN, MLCI_HF_FP8, MLCI_HF_GPTQ, MLCI_HF_AWQ }
+    mlci_hf_codes;
+typedef struct mlci_hf_quant {
+    mlci_hf_codes kind;
+    uint32_t      group;              /* columns that share a scale, 0: all      */
+    bool          symmetric;          /* zeros are all 8                         */
+    bool          zero_plus;          /* they are written one less               */
+} mlci_hf_quant;
+mlc_status mlci_hf_quant_read(const mlci_json *config, mlci_hf_quant *q, mlc_error *err);
+/* Is it one of the tensors of such a matrix?  Then it is put aside. */
+bool mlci_hf_quant_put(mlci_files *f, const mlci_stored_tensor *s, uint32_t file, bool post_norms,
+                       mlc_status *st, mlc_error *err);
+/* Once the directory is indexed: they become tensors. */
+mlc_status mlci_hf_quant_join(mlci_files *f, const mlci_hf_quant *q, mlc_error *err);
+
 /* Put a tensor (its name is the file's) under the name or names it has here. */
 mlc_status mlci_hf_put(mlci_files *f, const mlci_hf_name *n, const mlci_tensor *t,
                        const mlci_hf_shape *shape, mlc_error *err);

@@ -47,8 +47,11 @@ static mlc_status la_find(la_work *w, const char *name, uint32_t layer, uint64_t
 
     snprintf(text, sizeof text, "blk.%u.%s.weight", layer, name);
     *out = mlci_config_tensor(&w->c, text);
+    if (*out != NULL && (*out)->stored != MLCI_STORED_BLOCKS)
+        return mlci_fail(w->err, MLC_EUNSUPPORTED, 0, "tensor %.*s: codes are unsupported in "
+                         "latent attention", (int)mlci_min((*out)->name.n, 100), (*out)->name.p);
     if (*out != NULL && ((*out)->rank != 2 || (*out)->dims[0] != rows || (*out)->run > 0
-                         || (*out)->stored != MLCI_STORED_BLOCKS || (*out)->n_parts > 0))
+                         || (*out)->n_parts > 0))
         return la_bad(w, *out, "not rows of all heads");
     return MLC_OK;
 }

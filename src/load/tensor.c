@@ -7,6 +7,7 @@
 #include "../base/half.h"
 #include "../runtime/device.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { TE_SOME = 256, TE_CODED = 8 };
@@ -21,6 +22,12 @@ bool mlci_tensor_mapped(const mlci_source *files, const mlci_tensor *t)
 {
     return t->n_parts == 0 && !t->coded && files[t->file].data != NULL
         && t->stored == MLCI_STORED_BLOCKS && t->run == 0;
+}
+
+bool mlci_tensor_computed(const mlci_tensor *t)
+{
+    return t->coded || t->stored == MLCI_STORED_FP8 || t->stored == MLCI_STORED_GPTQ
+        || t->stored == MLCI_STORED_AWQ;
 }
 
 /* Rows in runs, one run after the other. */
@@ -197,6 +204,156 @@ static mlc_status te_mxfp4(const mlci_source *files, const mlci_tensor *t, uint6
     return st;
 }
 
+/* ---- fp8, GPTQ, AWQ ------------------------------------------------------------------------ */
+
+static float te_float(mlci_format f, const uint8_t *p)
+{
+    float x;
+
+    mlci_blocks_decode(f, p, 1, &x);
+    return x;
+}
+
+/* Four bits of exponent, bias 7; no infinities; NaN where all bits but the sign are set. */
+static float te_e4m3(uint8_t v)
+{
+    const int e = v >> 3 & 15, m = v & 7;
+    const float x = e == 0 ? (float)m / 512.0f : ldexpf((float)(8 + m), e - 10);
+
+    return (v & 127) == 127 ? NAN : (v & 128) != 0 ? -x : x;
+}
+
+/* Rows of codes as float16. */
+static mlc_status te_fp8(const mlci_source *files, const mlci_tensor *t, uint64_t begin, size_t n,
+                         uint8_t *out, mlc_error *err)
+{
+    const size_t columns = (size_t)t->dims[1], size = mlci_format_table[t->source].block_bytes;
+    const size_t groups = t->group == UINT32_MAX ? 1 : (columns + t->group - 1) / t->group;
+    const size_t bytes = columns + groups * 4;
+    uint8_t *in = mlci_new(files->ctx, bytes, 1), *scales = in + columns;
+    mlc_status st = in == NULL ? mlci_nomem(err, "reading weights") : MLC_OK;
+    bool good = true;
+    float values[256];
+
+    for (int v = 0; v < 256; v++)
+        values[v] = te_e4m3((uint8_t)v);
+    for (size_t i = 0; i < n && st == MLC_OK; i++) {
+        const uint64_t row = begin + i, of = t->group_rows == UINT32_MAX ? 0 : row / t->group_rows;
+
+        st = mlci_source_read(&files[t->file], t->offset + row * columns, in, columns, err);
+        if (st == MLC_OK)
+            st = mlci_source_read(&files[t->scales_file], t->scales + of * groups * size, scales,
+                                  groups * size, err);
+        for (size_t k = 0; k < columns && st == MLC_OK; k++) {
+            const size_t g = t->group == UINT32_MAX ? 0 : k / t->group;
+            const uint16_t h = mlci_f32_to_f16(values[in[k]]
+                                               * te_float(t->source, scales + g * size));
+
+            good &= (h & 0x7c00) != 0x7c00;
+            memcpy(out + (i * columns + k) * 2, &h, 2);
+        }
+    }
+    mlci_delete(files->ctx, in, bytes, 1);
+    return st != MLC_OK || good ? st
+         : mlci_fail(err, MLC_EFORMAT, 0, "tensor %.*s: a value that is none",
+                     (int)mlci_min(t->name.n, 100), t->name.p);
+}
+
+/* Where AWQ's words have the code of a row, of eight. */
+static int te_shift(const mlci_tensor *t, uint64_t row)
+{
+    static const uint8_t awq[8] = { 0, 4, 1, 5, 2, 6, 3, 7 };
+
+    return 4 * (t->stored == MLCI_STORED_AWQ ? awq[row % 8] : (int)(row % 8));
+}
+
+/* Code k of rows [begin, begin + n), one byte each. */
+static mlc_status te_codes(const mlci_source *files, const mlci_tensor *t, uint64_t begin,
+                           size_t n, uint64_t k, uint8_t *out, mlc_error *err)
+{
+    const bool awq = t->stored == MLCI_STORED_AWQ;
+    uint8_t words[TE_SOME * 4];
+    mlc_status st = MLC_OK;
+
+    for (size_t done = 0, some; done < n && st == MLC_OK; done += some) {
+        const uint64_t row = begin + done, first = awq ? row / 8 : row;
+        const uint64_t at = awq ? k * (t->dims[0] / 8) + first : k / 8 * t->dims[0] + first;
+        size_t count;
+
+        some = mlci_min(n - done, (size_t)TE_SOME - 8);
+        count = awq ? (size_t)((row + some + 7) / 8 - first) : some;
+        st = mlci_source_read(&files[t->file], t->offset + 4 * at, words, 4 * count, err);
+        for (size_t i = 0; i < some && st == MLC_OK; i++) {
+            const size_t word = awq ? (size_t)((row + i) / 8 - first) : i;
+            const int shift = awq ? te_shift(t, row + i) : (int)(4 * (k % 8));
+
+            out[done + i] = (uint8_t)(mlci_le(words + 4 * word, 4) >> shift & 15);
+        }
+    }
+    return st;
+}
+
+/* A row's scale and zero in a group. */
+static mlc_status te_scale_zero(const mlci_source *files, const mlci_tensor *t, uint64_t row,
+                                uint64_t group, float *scale, int *zero, mlc_error *err)
+{
+    const size_t size = mlci_format_table[t->source].block_bytes;
+    uint8_t s[4], z[4];
+    mlc_status st = mlci_source_read(&files[t->scales_file],
+                                     t->scales + (group * t->dims[0] + row) * size, s, size, err);
+
+    if (st == MLC_OK)
+        st = mlci_source_read(&files[t->zeros_file],
+                              t->zeros + (group * (t->dims[0] / 8) + row / 8) * 4, z, 4, err);
+    if (st != MLC_OK)
+        return st;
+    *scale = te_float(t->source, s);
+    *zero = (int)(mlci_le(z, 4) >> te_shift(t, row) & 15) + (int)t->bits;
+    if (t->format == MLCI_Q4_0 && *zero != 8)
+        return mlci_fail(err, MLC_EFORMAT, 0, "tensor %.*s: a zero of %d, though they are said to "
+                         "be all 8", (int)mlci_min(t->name.n, 100), t->name.p, *zero);
+    return MLC_OK;
+}
+
+/* Blocks of 32 codes; codes[k][n]. */
+static mlc_status te_int4_blocks(const mlci_source *files, const mlci_tensor *t, uint64_t begin,
+                                 size_t n, const uint8_t *codes, uint8_t *out, mlc_error *err)
+{
+    const size_t head = t->format == MLCI_Q4_0 ? 2 : 4;
+    mlc_status st = MLC_OK;
+
+    for (size_t i = 0; i < n && st == MLC_OK; i++)
+        for (uint64_t k = 0; k < t->dims[1] && st == MLC_OK; k += 32, out += head + 16) {
+            const uint8_t *from = codes + k * n + i;
+            float scale = 0;
+            uint16_t half[2];
+            int zero = 0;
+
+            st = te_scale_zero(files, t, begin + i, k / t->group, &scale, &zero, err);
+            half[0] = mlci_f32_to_f16(scale);
+            half[1] = mlci_f32_to_f16(-scale * (float)zero);
+            memcpy(out, half, head);
+            for (size_t j = 0; j < 16; j++)
+                out[head + j] = (uint8_t)(from[j * n] | from[(j + 16) * n] << 4);
+        }
+    return st;
+}
+
+static mlc_status te_int4(const mlci_source *files, const mlci_tensor *t, uint64_t begin,
+                          size_t n, uint8_t *out, mlc_error *err)
+{
+    const size_t columns = (size_t)t->dims[1];
+    uint8_t *codes = mlci_new(files->ctx, n, columns);
+    mlc_status st = codes == NULL ? mlci_nomem(err, "reading weights") : MLC_OK;
+
+    for (uint64_t k = 0; k < columns && st == MLC_OK; k++)
+        st = te_codes(files, t, begin, n, k, codes + k * n, err);
+    if (st == MLC_OK)
+        st = te_int4_blocks(files, t, begin, n, codes, out, err);
+    mlci_delete(files->ctx, codes, n, columns);
+    return st;
+}
+
 static mlc_status te_mlc_runs(const mlci_source *files, const mlci_tensor *t, uint64_t begin,
                               size_t n, uint8_t *out, mlc_error *err)
 {
@@ -328,6 +485,8 @@ mlc_status mlci_tensor_rows(const mlci_source *files, const mlci_tensor *t, uint
     if (t->n_parts > 0)
         return te_parts(files, t, begin, n, buffer, err);
     switch (t->stored) {
+    case MLCI_STORED_FP8: return te_fp8(files, t, begin, n, buffer, err);
+    case MLCI_STORED_GPTQ: case MLCI_STORED_AWQ: return te_int4(files, t, begin, n, buffer, err);
     case MLCI_STORED_MXFP4: return te_mxfp4(files, t, begin, n, buffer, err);
     case MLCI_STORED_PANELS:
         return mlci_fail(err, MLC_EUNSUPPORTED, 0, "tensor %.*s is laid out for a device: take "

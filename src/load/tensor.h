@@ -21,6 +21,9 @@ const mlci_group_kernels *mlci_tensor_groups(const mlc_context *ctx);
 /* Do the rows lie in a mapping as they are wanted? */
 bool mlci_tensor_mapped(const mlci_source *files, const mlci_tensor *t);
 
+/* Is more than copying needed for its rows? */
+bool mlci_tensor_computed(const mlci_tensor *t);
+
 /* Rows [begin, begin + n), which the tensor has, as blocks of its format: *out is in the
  * mapping, or the buffer, which has room for them (tensors that are not mapped need one).
  * Errors: of reading; MLC_EFORMAT for codes that mean nothing. */

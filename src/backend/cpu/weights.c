@@ -78,7 +78,8 @@ static mlc_status we_get(const mlci_load *load, const mlci_tensor *t, uint64_t b
     we_rows_job j = { .files = load->files, .t = t, .begin = begin, .n = n, .out = buffer,
                       .row_bytes = mlci_tensor_row_bytes(t), .err = err, .status = MLC_OK };
 
-    if (!t->coded || load->files[file].data == NULL || mlci_os_mutex_init(&j.mutex) != 0)
+    if (!mlci_tensor_computed(t) || load->files[file].data == NULL
+        || mlci_os_mutex_init(&j.mutex) != 0)
         return mlci_tensor_rows(load->files, t, begin, n, buffer, out, err);
     *out = buffer;
     mlci_pool_run(load->ctx->pool, we_make, &j);
