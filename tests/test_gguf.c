@@ -311,12 +311,22 @@ static void test_yarn(void)
     gm_str(&g, "llama.rope.scaling.type", "yarn");
     gm_f32(&g, "llama.rope.scaling.factor", 8);
     gm_u32(&g, "llama.rope.scaling.original_context_length", 4096);
+    for (int i = 0; i < 200; i++) {   /* arrays that were made for this many */
+        char name[32];
+
+        snprintf(name, sizeof name, "key.%d", i % 100);
+        if (i < 100)
+            gm_u32(&g, name, (uint32_t)i);
+        else
+            gm_tensor(&g, name, 1, (uint64_t[]){ 1 }, 0, 4);
+    }
     gm_finish(&g);
     T_CHECK(open_made(&g, &b, &f, &err) == MLC_OK && row_of(&f, "rope_freqs.weight", 0, x) != NULL,
             "%s", err.text);
     mlci_files_config(&f, &c);
     T_CHECK(mlci_config_float_or(&c, ".rope.scaling.attn_factor", 0, &attention, &err) == MLC_OK
             && fabs((double)attention - (1 + 0.1 * log(8))) < 1e-6, "%g", (double)attention);
+    T_CHECK(f.directory.n_tensors == 101 && mlci_config_tensor(&c, "key.99") != NULL, "tensors");
     /* Of 32 frequencies the 10th turns 32 times (2.6), the 23rd once (-0.8): the ramp goes
      * from 10 to 23. */
     T_CHECK(x[0] == 1 && x[10] == 1 && x[23] == 8 && x[31] == 8, "%g %g %g %g", (double)x[0],

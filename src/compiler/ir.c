@@ -142,6 +142,26 @@ static const mlci_tensor *ir_as_matrix(mlci_module *m, const mlci_tensor *t, uin
     return flat;
 }
 
+/* Experts' biases, [E, N], as one vector. */
+static const mlci_tensor *ir_as_vector(mlci_module *m, const mlci_tensor *t, uint64_t n)
+{
+    mlci_tensor *flat;
+
+    if (t->rank != 2 || t->dims[0] * t->dims[1] != n || t->stored != MLCI_STORED_BLOCKS
+        || t->run > 0 || t->n_parts > 0 || mlci_format_table[t->format].block_items != 1)
+        return t;
+    flat = mlci_arena_new(m->arena, 1, sizeof *flat);
+    if (flat == NULL) {
+        mlci_tir_fail(&m->tir, MLC_ENOMEM, "out of memory: graph");
+        return t;
+    }
+    *flat = *t;
+    flat->rank = 1;
+    flat->dims[0] = n;
+    flat->dims[1] = 1;
+    return flat;
+}
+
 static uint32_t ir_stored(mlci_module *m, const char *format, uint32_t layer,
                           mlci_op op, uint32_t rank, uint64_t rows, uint64_t columns,
                           uint32_t n_experts)
@@ -154,6 +174,8 @@ static uint32_t ir_stored(mlci_module *m, const char *format, uint32_t layer,
         n.tensor = ir_synthetic(m, rank, rows, columns);
     if (m->tir.status == MLC_OK && (n_experts > 0 || (rank == 2 && rows == 1)))
         n.tensor = ir_as_matrix(m, n.tensor, n_experts);
+    if (m->tir.status == MLC_OK && rank == 1)
+        n.tensor = ir_as_vector(m, n.tensor, rows);
     if (m->tir.status != MLC_OK)
         return 0;
     if (n.tensor->rank != rank || n.tensor->dims[0] != rows

@@ -114,6 +114,8 @@ static bool dy_room(mlci_directory *d, void **items, size_t n, size_t *cap, size
 
     if (n < *cap)
         return true;
+    while (more <= n)                 /* a GGUF file's array has no room at all */
+        more *= 2;
     p = mlci_arena_new(&d->arena, more, size);
     if (p == NULL)
         return false;
