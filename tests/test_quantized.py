@@ -15,7 +15,8 @@ import tempfile
 MLC = os.environ.get("MLC", "build/mlc")
 passed = failed = 0
 work = tempfile.mkdtemp(prefix="mlc-quantized-")
-WIDTH, FFN, HEADS, KV, VOCAB, LAYERS, GROUP = 160, 288, 4, 2, 96, 2, 32
+WIDTH, FFN, HEADS, KV, VOCAB, LAYERS = 160, 288, 4, 2, 96, 2
+GROUP = 32                                   # 128 in MLC's directories
 
 
 def check(what, good, more=""):
@@ -68,7 +69,7 @@ def fp8(rng, name, n, k, scales="block"):
 
 def int4(rng, n, k, symmetric):
     codes = [[rng.randrange(16) for _ in range(k)] for _ in range(n)]
-    groups = k // GROUP
+    groups = -(-k // GROUP)
     scale = [[half(rng.uniform(0.01, 0.03)) for _ in range(n)] for _ in range(groups)]
     zero = [[8 if symmetric else rng.randrange(1, 16) for _ in range(n)] for _ in range(groups)]
     # Beside the scale a minimum is kept, as float16: off by 2^-12 of itself at most.
@@ -86,7 +87,7 @@ def gptq(rng, name, n, k, symmetric=False, v2=False):
     z = [sum((row[8 * i + b] - (not v2) & 15) << 4 * b for b in range(8)) for row in zero
          for i in range(n // 8)]
     return {name + ".qweight": ("I32", [k // 8, n], words(q)),
-            name + ".qzeros": ("I32", [k // GROUP, n // 8], words(z)), name + ".scales": scales,
+            name + ".qzeros": ("I32", [-(-k // GROUP), n // 8], words(z)), name + ".scales": scales,
             name + ".g_idx": ("I32", [k], words(j // GROUP for j in range(k)))}, w
 
 
@@ -98,7 +99,7 @@ def awq(rng, name, n, k):
     z = [sum(row[8 * i + order[b]] << 4 * b for b in range(8)) for row in zero
          for i in range(n // 8)]
     return {name + ".qweight": ("I32", [k, n // 8], words(q)),
-            name + ".qzeros": ("I32", [k // GROUP, n // 8], words(z)), name + ".scales": scales}, w
+            name + ".qzeros": ("I32", [-(-k // GROUP), n // 8], words(z)), name + ".scales": scales}, w
 
 
 # ---- directories -------------------------------------------------------------------------------
@@ -124,6 +125,40 @@ def write(folder, tensors, quantization, moe=False):
     head = json.dumps(header).encode()
     with open(folder + "/model.safetensors", "wb") as f:
         f.write(struct.pack("<Q", len(head)) + head + data)
+
+
+def write_mlc(folder, tensors):
+    """As MLC-LLM writes q4f16_autoawq: q, k, v side by side along the rows, gate and up too."""
+    os.makedirs(folder)
+    joined = {"q_proj": ("q_proj", "k_proj", "v_proj", "qkv_proj"),
+              "gate_proj": ("gate_proj", "up_proj", "gate_up_proj")}
+    records, data = [], b""
+    types = {"I32": "uint32", "F16": "float16", "F32": "float32"}
+    for name, (dtype, shape, body) in tensors.items():
+        if any(x in name for x in ("k_proj", "v_proj", "up_proj")):
+            continue
+        for first, (*parts, to) in joined.items():
+            if first in name:
+                each = [tensors[name.replace(first, p)] for p in parts]
+                rows = [len(t[2]) // shape[0] for t in each]
+                body = b"".join(t[2][i * n:(i + 1) * n] for i in range(shape[0])
+                                for t, n in zip(each, rows))
+                shape = [shape[0], sum(t[1][1] for t in each)]
+                name = name.replace(first, to)
+        records.append({"name": name, "shape": shape, "dtype": types[dtype], "format": "raw",
+                        "nbytes": len(body), "byteOffset": len(data)})
+        data += body
+    with open(folder + "/params_shard_0.bin", "wb") as f:
+        f.write(data)
+    with open(folder + "/tensor-cache.json", "w") as f:
+        json.dump({"records": [{"dataPath": "params_shard_0.bin", "nbytes": len(data),
+                                "records": records}]}, f)
+    with open(folder + "/mlc-chat-config.json", "w") as f:
+        json.dump({"model_type": "llama", "quantization": "q4f16_autoawq", "model_config": {
+            "hidden_size": WIDTH, "intermediate_size": FFN, "num_attention_heads": HEADS,
+            "num_hidden_layers": LAYERS, "num_key_value_heads": KV, "head_dim": 40,
+            "vocab_size": VOCAB, "rms_norm_eps": 1e-5, "position_embedding_base": 10000,
+            "context_window_size": 128, "tie_word_embeddings": False}}, f)
 
 
 def model(kind, moe=False):
@@ -169,7 +204,10 @@ def score(folder, *more):
 def compare(what, kind, quantization, moe=False):
     stored, same = model(kind, moe)
     a, b = work + "/" + what, work + "/" + what + "-same"
-    write(a, stored, quantization, moe)
+    if quantization == "mlc":
+        write_mlc(a, stored)
+    else:
+        write(a, stored, quantization, moe)
     write(b, same, None, moe)
     for tier in ("scalar", None):
         more = ("--tier", tier, "--kv", "f32") if tier else ("--kv", "f32")
@@ -198,6 +236,7 @@ def refused(what, word, tensors, quantization):
 
 
 def main():
+    global GROUP, WIDTH, FFN
     g = {"quant_method": "gptq", "bits": 4, "group_size": GROUP, "desc_act": False}
     a = {"quant_method": "awq", "bits": 4, "group_size": GROUP, "version": "gemm"}
     f = {"quant_method": "fp8", "weight_block_size": [128, 128]}
@@ -225,6 +264,8 @@ def main():
     body = fp8_tensors[key]
     bad = dict(fp8_tensors, **{key: (body[0], body[1], b"\x7f" + body[2][1:])})
     refused("a NaN", "a value that is none", bad, f)
+    GROUP, WIDTH, FFN = 128, 256, 384
+    compare("mlc-awq", awq, "mlc")
 
 
 try:

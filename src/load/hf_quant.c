@@ -207,6 +207,7 @@ static mlc_status hq_int4(hq_work *w, const mlci_tensor *codes, const mlci_tenso
         || scale->n_bytes != groups * t->dims[0] * mlci_format_table[scale->format].block_bytes)
         return hq_bad(codes, MLC_EFORMAT, "its scales or zeros do not fit", w->err);
     t->format = w->q->symmetric ? MLCI_Q4_0 : MLCI_Q4_1;
+    t->all_rows = t->dims[0];
     t->stored = awq ? MLCI_STORED_AWQ : MLCI_STORED_GPTQ;
     t->n_bytes = t->dims[0] * t->dims[1] / 32 * mlci_format_table[t->format].block_bytes;
     t->zeros = zeros->offset;

@@ -6,7 +6,8 @@
  * A quantized matrix is two tensors: words of codes, least significant first, and scales
  * of groups; transposed in the "_0" schemes but for the embedding.  Groups of 32 with 4
  * bits are Q4_0's blocks with codes one higher, so they become these, exactly; groups of
- * 40 with 3 bits have no such twin and become float32.
+ * 40 with 3 bits have no such twin and become float32.  "q4f16_autoawq" has AWQ's own
+ * tensors (hf_quant.c), which become Q4_1.
  */
 #include "../base/md5.h"
 #include "hf.h"
@@ -15,7 +16,8 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MD_CONFIG_MOST = 16 << 20, MD_CACHE_MOST = 256 << 20, MD_PIECE = 1 << 20 };
+enum { MD_CONFIG_MOST = 16 << 20, MD_CACHE_MOST = 256 << 20, MD_PIECE = 1 << 20,
+       MD_AWQ = 128 };
 
 typedef enum md_type { MD_F16, MD_BF16, MD_F32, MD_U32, MD_OTHER } md_type;
 
@@ -35,7 +37,7 @@ typedef struct md_reader {
     md_record    *records;
     size_t        n;
     uint32_t      bits;              /* of codes; 0: not quantized               */
-    bool          columns, post_norms;
+    bool          columns, post_norms, awq;
     mlci_hf_shape shape;
 } md_reader;
 
@@ -181,16 +183,17 @@ static mlc_status md_cache(md_reader *r, mlc_error *err)
 
 /* ---- tensors --------------------------------------------------------------------------- */
 
-/* "X.q_scale" of "X.q_weight"; scales usually follow. */
-static const md_record *md_scales(const md_reader *r, size_t i)
+/* Of "X.q_weight" "X.q_scale": the name but for the last n bytes, with this end; it usually
+ * follows. */
+static const md_record *md_beside(const md_reader *r, size_t i, size_t n, const char *end)
 {
     const mlci_text a = r->records[i].name;
 
     for (size_t k = 1; k <= r->n; k++) {
         const md_record *s = &r->records[(i + k) % r->n];
 
-        if (mlci_text_ends(s->name, ".q_scale") && s->name.n + 1 == a.n
-            && memcmp(s->name.p, a.p, a.n - 8) == 0)
+        if (mlci_text_ends(s->name, end) && s->name.n + n == a.n + strlen(end)
+            && memcmp(s->name.p, a.p, a.n - n) == 0)
             return s;
     }
     return NULL;
@@ -222,7 +225,7 @@ static md_record md_flat(const md_record *w)
 static mlc_status md_quantized(md_reader *r, size_t i, const mlci_hf_name *name, mlci_tensor *t,
                                mlc_error *err)
 {
-    const md_record *s = md_scales(r, i), flat = md_flat(&r->records[i]), *w = &flat;
+    const md_record *s = md_beside(r, i, 8, "q_scale"), flat = md_flat(&r->records[i]), *w = &flat;
     md_record scales;
     const bool columns = r->columns && strstr(name->name, "_embd") == NULL;
     const uint64_t k = md_columns(r, name), group = r->bits == 3 ? 40 : 32;
@@ -257,27 +260,60 @@ static mlc_status md_quantized(md_reader *r, size_t i, const mlci_hf_name *name,
     return MLC_OK;
 }
 
+/* Groups of 128, packed along the rows. */
+static mlc_status md_awq(md_reader *r, size_t i, mlci_tensor *t, mlc_error *err)
+{
+    const md_record *w = &r->records[i], *s = md_beside(r, i, 7, "scales");
+    const md_record *z = md_beside(r, i, 7, "qzeros");
+    uint64_t groups;
+
+    if (s == NULL || z == NULL)
+        return md_bad(w, "its scales or qzeros are missing", err);
+    groups = (w->dims[0] + MD_AWQ - 1) / MD_AWQ;
+    if (w->rank != 2 || s->rank != 2 || z->rank != 2 || w->type != MD_U32 || z->type != MD_U32
+        || s->type != MD_F16 || w->dims[0] % 32 != 0 || s->dims[0] != groups
+        || z->dims[0] != groups || z->dims[1] != w->dims[1] || s->dims[1] != 8 * w->dims[1])
+        return md_bad(w, "its shape or dtype, or its scales', is not this quantization's", err);
+    t->dims[0] = t->all_rows = s->dims[1];
+    t->dims[1] = w->dims[0];
+    t->format = MLCI_Q4_1;
+    t->n_bytes = t->dims[0] * (t->dims[1] / 32) * mlci_format_table[t->format].block_bytes;
+    t->rank = 2;
+    t->stored = MLCI_STORED_AWQ;
+    t->source = MLCI_F16;
+    t->group = MD_AWQ;
+    t->scales = s->offset;
+    t->scales_file = s->file;
+    t->zeros = z->offset;
+    t->zeros_file = z->file;
+    return MLC_OK;
+}
+
 static mlc_status md_tensor(md_reader *r, size_t i, mlc_error *err)
 {
     const md_record *w = &r->records[i];
-    const bool quantized = mlci_text_ends(w->name, ".q_weight");
+    const bool awq = r->awq && mlci_text_ends(w->name, ".qweight");
+    const bool quantized = awq || mlci_text_ends(w->name, ".q_weight");
     mlci_tensor t = { .name = w->name, .rank = w->rank, .offset = w->offset, .file = w->file,
                       .n_bytes = w->n_bytes };
     mlci_hf_name name;
     char *text;
     mlc_status st = MLC_OK;
 
-    if (mlci_text_ends(w->name, ".q_scale"))
+    if (mlci_text_ends(w->name, ".q_scale")
+        || (r->awq && (mlci_text_ends(w->name, ".qzeros") || mlci_text_ends(w->name, ".scales"))))
         return MLC_OK;
     text = mlci_arena_copy(r->arena, w->name.p, w->name.n);
     if (text == NULL)
         return mlci_nomem(err, "tensors");
     if (quantized)
-        memcpy(text + w->name.n - 9, ".weight", 8);
+        memcpy(text + w->name.n - (awq ? 8 : 9), ".weight", 8);
     mlci_hf_name_of((mlci_text){ text, strlen(text) }, r->post_norms, &name);
     if (name.part == MLCI_HF_SKIP || name.part == MLCI_HF_UNKNOWN)
         return MLC_OK;                      /* the graph misses what it needs by name */
-    if (quantized)
+    if (awq)
+        st = md_awq(r, i, &t, err);
+    else if (quantized)
         st = md_quantized(r, i, &name, &t, err);
     else if (w->type > MD_F32 || w->rank < 1 || w->rank > 3)
         return mlci_fail(err, MLC_EUNSUPPORTED, 0, "tensor %.*s: dtype %.*s is unsupported",
@@ -300,6 +336,9 @@ static mlc_status md_scheme(md_reader *r, const mlci_json *v, mlc_error *err)
 
     if (v == NULL || v->type != MLCI_JSON_STRING)
         return mlci_fail(err, MLC_EFORMAT, 0, "mlc-chat-config.json: no quantization");
+    r->awq = mlci_json_is(v, "q4f16_autoawq");
+    if (r->awq)
+        return MLC_OK;
     scheme = mlci_scheme_find((mlci_text){ v->text, v->text_bytes });
     if (scheme != NULL) {
         r->bits = scheme->bits;

@@ -267,7 +267,7 @@ static int te_shift(const mlci_tensor *t, uint64_t row)
     return 4 * (t->stored == MLCI_STORED_AWQ ? awq[row % 8] : (int)(row % 8));
 }
 
-/* Code k of rows [begin, begin + n), one byte each. */
+/* Code k of the whole's rows [begin, begin + n), one byte each. */
 static mlc_status te_codes(const mlci_source *files, const mlci_tensor *t, uint64_t begin,
                            size_t n, uint64_t k, uint8_t *out, mlc_error *err)
 {
@@ -277,7 +277,7 @@ static mlc_status te_codes(const mlci_source *files, const mlci_tensor *t, uint6
 
     for (size_t done = 0, some; done < n && st == MLC_OK; done += some) {
         const uint64_t row = begin + done, first = awq ? row / 8 : row;
-        const uint64_t at = awq ? k * (t->dims[0] / 8) + first : k / 8 * t->dims[0] + first;
+        const uint64_t at = awq ? k * (t->all_rows / 8) + first : k / 8 * t->all_rows + first;
         size_t count;
 
         some = mlci_min(n - done, (size_t)TE_SOME - 8);
@@ -293,18 +293,18 @@ static mlc_status te_codes(const mlci_source *files, const mlci_tensor *t, uint6
     return st;
 }
 
-/* A row's scale and zero in a group. */
+/* The scale and zero of the whole's row in a group. */
 static mlc_status te_scale_zero(const mlci_source *files, const mlci_tensor *t, uint64_t row,
                                 uint64_t group, float *scale, int *zero, mlc_error *err)
 {
     const size_t size = mlci_format_table[t->source].block_bytes;
     uint8_t s[4], z[4];
     mlc_status st = mlci_source_read(&files[t->scales_file],
-                                     t->scales + (group * t->dims[0] + row) * size, s, size, err);
+                                     t->scales + (group * t->all_rows + row) * size, s, size, err);
 
     if (st == MLC_OK)
         st = mlci_source_read(&files[t->zeros_file],
-                              t->zeros + (group * (t->dims[0] / 8) + row / 8) * 4, z, 4, err);
+                              t->zeros + (group * (t->all_rows / 8) + row / 8) * 4, z, 4, err);
     if (st != MLC_OK)
         return st;
     *scale = te_float(t->source, s);
@@ -347,9 +347,9 @@ static mlc_status te_int4(const mlci_source *files, const mlci_tensor *t, uint64
     mlc_status st = codes == NULL ? mlci_nomem(err, "reading weights") : MLC_OK;
 
     for (uint64_t k = 0; k < columns && st == MLC_OK; k++)
-        st = te_codes(files, t, begin, n, k, codes + k * n, err);
+        st = te_codes(files, t, t->first_row + begin, n, k, codes + k * n, err);
     if (st == MLC_OK)
-        st = te_int4_blocks(files, t, begin, n, codes, out, err);
+        st = te_int4_blocks(files, t, t->first_row + begin, n, codes, out, err);
     mlci_delete(files->ctx, codes, n, columns);
     return st;
 }
