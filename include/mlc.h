@@ -136,6 +136,7 @@ typedef struct mlc_model     mlc_model;
 typedef struct mlc_tokenizer mlc_tokenizer;
 typedef struct mlc_template  mlc_template;
 typedef struct mlc_session   mlc_session;
+typedef struct mlc_adapter   mlc_adapter;
 typedef struct mlc_engine    mlc_engine;
 typedef struct mlc_request   mlc_request;
 
@@ -602,7 +603,8 @@ MLC_API void mlc_session_options_init_sized(mlc_session_options *opts,
 
 /*
  * mlc_session_open - KV pages and scratch memory for a model.  All memory of
- * the session is taken here: later calls allocate nothing.
+ * the session is taken here: later calls allocate nothing, but for
+ * mlc_session_adapt.
  *
  *   opts  borrowed for the call; NULL = defaults.
  *
@@ -671,6 +673,37 @@ MLC_API mlc_status mlc_session_eval_rows(mlc_session *s, const mlc_row *rows,
  * thread:handle alloc:no block:no since:0
  */
 MLC_API const float *mlc_session_logits(const mlc_session *s, size_t i);
+
+/*
+ * mlc_adapter_open - a low-rank adapter (LoRA) of a model, for sequences of its sessions.
+ *
+ *   path  a directory as PEFT writes it (adapter_config.json,
+ *         adapter_model.safetensors), or a GGUF file as llama.cpp has them.
+ *
+ * Memory: its matrices as float32.
+ * Errors: MLC_EINVAL, MLC_ENOMEM, MLC_EIO, MLC_EFORMAT if it is not of this model,
+ * MLC_EUNSUPPORTED (DoRA, embeddings, experts, models that are shared out).
+ * thread:any alloc:yes block:yes since:0
+ */
+MLC_API mlc_status mlc_adapter_open(mlc_model *model, const char *path,
+                                    mlc_adapter **out, mlc_error *err);
+
+/*
+ * mlc_adapter_close - sequences that have it keep it.  NULL is a no-op.
+ * thread:any alloc:no block:no since:0
+ */
+MLC_API void mlc_adapter_close(mlc_adapter *adapter);
+
+/*
+ * mlc_session_adapt - a sequence without tokens gets an adapter, or none (NULL).
+ * Sequences with several and with none are one batch, each with the bits that it
+ * has alone.  Forks have it too; saved sequences do not say which they had.
+ * Errors: MLC_EINVAL (a sequence with tokens: mlc_session_rewind first; another
+ * model's adapter), MLC_ENOMEM.
+ * thread:handle alloc:yes block:no since:0
+ */
+MLC_API mlc_status mlc_session_adapt(mlc_session *s, int32_t sequence,
+                                     mlc_adapter *adapter, mlc_error *err);
 
 /*
  * mlc_session_length - tokens in a sequence; 0 if there is no such sequence.

@@ -44,7 +44,7 @@ REPLAY_RUN  = $(foreach t,$(REPLAY),"$(1)/tests/$(t) tests/corpus/$(t:fuzz_%=%)"
 NATIVE_RUN  = $(filter-out %_mutate,$(TESTS:%=$(BIN)/%)) $(call REPLAY_RUN,$B)
 PROGRAM_RUN = "sh tests/test_cli.sh" "python3 tests/test_chat.py" "sh tests/test_program.sh" \
               "python3 tests/test_grammar.py" "python3 tests/test_pull.py" \
-              "python3 tests/test_quantized.py" \
+              "python3 tests/test_quantized.py" "python3 tests/test_lora.py" \
               "sh tests/check_header.sh" "sh tests/check_abi.sh"
 # The real models' goldens are a matter of numbers, not of memory.
 ASAN_TESTS := $(filter-out test_models,$(TESTS))

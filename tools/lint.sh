@@ -13,7 +13,7 @@ list() { printf '%s\n' "$all" | grep -E "$1"; }
 files=$(list '\.[ch]$' | grep -v '_tab\.c$')
 for f in $files; do
     n=$(wc -l < "$f")
-    case $f in *.h) most=1200 ;; *) most=800 ;; esac
+    case $f in *.h) most=1300 ;; *) most=800 ;; esac
     [ "$n" -le $most ] || say "$f: $n lines, at most $most"
 done
 

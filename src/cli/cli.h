@@ -26,7 +26,7 @@ typedef struct cli_options {
     const char *pass, *passes;
     const char *schema, *regex, *ebnf, *lark, *tag, *any, *mask_after;
     cli_files   check;
-    const char *bench, *quantization, *output, *target, *cache_policy;
+    const char *bench, *quantization, *output, *target, *cache_policy, *adapter;
     char       *resolved;       /* of model, where that was a name on the net */
     bool        explain_grammar, no_format, compact, spaced, in_order, plain, lax;
     int         ranks, rank;

@@ -137,6 +137,7 @@ static int sc_score(const cli_options *o, mlc_model *model, const int32_t *ids, 
 {
     const mlc_tokenizer *tok = mlc_model_tokenizer(model);
     size_t greedy = o->greedy > 0 ? (size_t)o->greedy : 0;
+    mlc_adapter *adapter = NULL;
     mlc_session_options so;
     sc_state s;
     mlc_error err;
@@ -156,6 +157,10 @@ static int sc_score(const cli_options *o, mlc_model *model, const int32_t *ids, 
     s.greedy = malloc((greedy + 1) * sizeof *s.greedy);
     st = s.nll == NULL || s.greedy == NULL ? MLC_ENOMEM
        : mlc_session_open(model, &so, &s.session, &err);
+    if (st == MLC_OK && o->adapter != NULL)
+        st = mlc_adapter_open(model, o->adapter, &adapter, &err);
+    if (st == MLC_OK && adapter != NULL)
+        st = mlc_session_adapt(s.session, 0, adapter, &err);
     if (st == MLC_OK)
         st = sc_text(&s, ids, n, &err);
     if (st == MLC_OK)
@@ -165,6 +170,7 @@ static int sc_score(const cli_options *o, mlc_model *model, const int32_t *ids, 
     else if (st == MLC_OK)
         sc_print(&s, n);
     mlc_session_close(s.session);
+    mlc_adapter_close(adapter);
     free(s.nll);
     free(s.greedy);
     return st == MLC_OK ? 0 : cli_fail_status(&err);

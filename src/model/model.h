@@ -67,8 +67,22 @@ mlc_status mlci_model_open(mlc_context *ctx, const char *path, const mlc_source 
                            const mlc_model_options *opts, const mlci_how *how,
                            mlc_model **out, mlc_error *err);
 
+/* Two thin matrices for each weight that an adapter has some for (adapter.c). */
+struct mlc_adapter {
+    mlc_model     *model;
+    atomic_int     refs;
+    mlci_arena     arena;
+    mlci_low_rank *of;            /* [n_nodes] of the model's graph            */
+    uint32_t       rank;          /* the largest                               */
+};
+
+void mlci_adapter_ref(mlc_adapter *a);
+
 struct mlc_session {
     mlc_model     *model;
+    mlc_adapter  **adapters;      /* [n_sequences], NULL: none                 */
+    const mlci_low_rank **low;    /* one step's rows                           */
+    bool           any_adapter;
     mlci_executor  *program;
     mlci_kv        kv;
     uint32_t       max_rows, max_logits;

@@ -66,8 +66,10 @@ static mlc_status se_open(mlc_session *s, const mlc_session_options *o, mlc_erro
     s->logit_rows = mlci_new(ctx, o->max_logits, sizeof *s->logit_rows);
     s->embeddings = mlci_new(ctx, o->max_rows, sizeof *s->embeddings);
     s->counts = mlci_new(ctx, o->n_sequences, sizeof *s->counts);
+    s->adapters = mlci_new(ctx, o->n_sequences, sizeof *s->adapters);
+    s->low = mlci_new(ctx, o->max_rows, sizeof *s->low);
     if (s->tokens == NULL || s->positions == NULL || s->logit_rows == NULL
-        || s->embeddings == NULL || s->counts == NULL)
+        || s->embeddings == NULL || s->counts == NULL || s->adapters == NULL || s->low == NULL)
         return mlci_nomem(err, "session");
     for (uint32_t i = 0; i < m->module.n_pools; i++) {
         s->pages[i] = mlci_new(ctx, o->max_rows, sizeof *s->pages[i]);
@@ -120,6 +122,10 @@ void mlc_session_close(mlc_session *s)
     m->backend->executor_close(s->program);
     for (uint32_t i = 0; i < MLCI_MAX_POOLS; i++)
         mlci_delete(ctx, s->pages[i], s->max_rows, sizeof *s->pages[i]);
+    for (uint32_t q = 0; s->adapters != NULL && q < s->kv.n_sequences; q++)
+        mlc_adapter_close(s->adapters[q]);
+    mlci_delete(ctx, s->adapters, s->kv.n_sequences, sizeof *s->adapters);
+    mlci_delete(ctx, s->low, s->max_rows, sizeof *s->low);
     mlci_delete(ctx, s->counts, s->kv.n_sequences, sizeof *s->counts);
     mlci_delete(ctx, s->tokens, s->max_rows, sizeof *s->tokens);
     mlci_delete(ctx, s->positions, s->max_rows, sizeof *s->positions);
@@ -204,7 +210,8 @@ static mlc_status se_piece(mlc_session *s, const se_batch *b, size_t from, uint3
 {
     mlci_step step = { .n_rows = n, .first_logit = s->n_logits, .tokens = s->tokens,
                        .positions = s->positions, .logit_rows = s->logit_rows,
-                       .embeddings = s->embeddings, .cancel = &s->cancel };
+                       .embeddings = s->embeddings, .cancel = &s->cancel,
+                       .adapters = s->any_adapter ? s->low : NULL };
     mlc_status st = MLC_OK;
 
     for (uint32_t i = 0; i < n; i++) {
@@ -217,6 +224,7 @@ static mlc_status se_piece(mlc_session *s, const se_batch *b, size_t from, uint3
             return st;
         s->tokens[i] = r.embedding == NULL ? r.token : -1;
         s->embeddings[i] = r.embedding;
+        s->low[i] = s->adapters[q] != NULL ? s->adapters[q]->of : NULL;
         s->positions[i] = (int32_t)at;
         mlci_kv_tokens(&s->kv, q)[at] = s->tokens[i];
         for (uint32_t p = 0; p < s->kv.n_pools; p++)
@@ -303,10 +311,42 @@ const int32_t *mlc_session_tokens(const mlc_session *s, int32_t sequence)
     return mlci_session_has(s, sequence) ? mlci_kv_tokens(&s->kv, (uint32_t)sequence) : NULL;
 }
 
+/* Sequence q's adapter is this one from now on. */
+static void se_adapt(mlc_session *s, uint32_t q, mlc_adapter *a)
+{
+    if (a != NULL)
+        mlci_adapter_ref(a);
+    mlc_adapter_close(s->adapters[q]);
+    s->adapters[q] = a;
+    s->any_adapter = false;
+    for (uint32_t i = 0; i < s->kv.n_sequences; i++)
+        s->any_adapter = s->any_adapter || s->adapters[i] != NULL;
+}
+
+mlc_status mlc_session_adapt(mlc_session *s, int32_t sequence, mlc_adapter *adapter,
+                             mlc_error *err)
+{
+    mlc_status st = MLC_OK;
+
+    if (!mlci_session_has(s, sequence) || (adapter != NULL && adapter->model != s->model))
+        return mlci_fail(err, MLC_EINVAL, 0, adapter != NULL && s != NULL
+                         && adapter->model != s->model ? "the adapter is another model's"
+                         : "there is no such sequence");
+    if (s->kv.lengths[sequence] > 0)
+        return mlci_fail(err, MLC_EINVAL, 0, "sequence %d has tokens that were read without: "
+                         "rewind it first", sequence);
+    if (adapter != NULL)
+        st = s->model->backend->adapters(s->program, adapter->rank, err);
+    if (st == MLC_OK)
+        se_adapt(s, (uint32_t)sequence, adapter);
+    return st;
+}
+
 mlc_status mlc_session_fork(mlc_session *s, int32_t src, int32_t dst)
 {
     if (!mlci_session_has(s, src) || !mlci_session_has(s, dst))
         return MLC_EINVAL;
+    se_adapt(s, (uint32_t)dst, s->adapters[src]);
     mlci_kv_fork(&s->kv, (uint32_t)src, (uint32_t)dst);
     return MLC_OK;
 }

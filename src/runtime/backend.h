@@ -17,6 +17,14 @@
 
 /* One step: rows of any sequences, in the order of their results.  Prefill,
  * decode and scoring are all this. */
+/* y += B (A x); rank 0: nothing.  a [rank][columns], b [rank][stride], stride the rows and
+ * what fills them up to 32. */
+typedef struct mlci_low_rank {
+    uint32_t     rank;
+    size_t       stride;
+    const float *a, *b;
+} mlci_low_rank;
+
 typedef struct mlci_step {
     uint32_t n_rows, n_logits;
     uint32_t first_logit;              /* where in the result this step's logits
@@ -29,6 +37,9 @@ typedef struct mlci_step {
     /* [pool][row][block]: the pages of the row's sequence in each pool */
     uint8_t *const *const *pages[MLCI_MAX_POOLS];
     const atomic_bool *cancel;         /* looked at between calls              */
+    /* [n_rows]: of each node, what an adapter adds to products with that weight; NULL:
+     * nothing; the array may be NULL. */
+    const mlci_low_rank *const *adapters;
 } mlci_step;
 
 /* What a program may be asked for; fixed when it is opened. */
@@ -92,6 +103,8 @@ typedef struct mlci_backend {
      * was set meanwhile.  Pages of
      * the rows' positions have then been written in part. */
     mlc_status (*run)(mlci_executor *p, const mlci_step *step);
+    /* Steps may have adapters of this rank from now on; not during a run. */
+    mlc_status (*adapters)(mlci_executor *p, uint32_t rank, mlc_error *err);
     /* From now on add up the squares of what products are given; once, before any run. */
     mlc_status (*observe)(mlci_executor *p, mlc_error *err);
     /* Add the sums for a weight's n columns to out; false: no product reads it. */

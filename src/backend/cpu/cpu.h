@@ -68,6 +68,7 @@ typedef struct cpu_thread {
     float *row;                        /* a normed row, scores of experts      */
     uint32_t *pairs;                   /* of rows and experts, in order        */
     mlci_acts acts;                    /* own prepared rows, for one or two    */
+    float *low;                        /* what adapters make of these          */
 } cpu_thread;
 
 struct mlci_executor {
@@ -87,6 +88,10 @@ struct mlci_executor {
     atomic_bool    canceled[2];        /* seen at this call and the one before */
     mlc_status     stopped;            /* why the run ended early              */
     float        **squares;            /* [n_threads][n_calls] or NULL: observe.c */
+    float         *low;                /* what adapters make of prepared rows:
+                                          [rows][MLCI_MAX_SEGMENTS][low_rank]  */
+    size_t         n_low;
+    uint32_t       low_rank;
     float         *room;               /* what an exchange with ranks needs    */
     mlci_kv_layout *layouts;           /* [n_calls] for attention and appends  */
     cpu_use       *uses;               /* [n_calls][CPU_USES]                  */
@@ -128,6 +133,14 @@ mlc_status cpu_observe(mlci_executor *p, mlc_error *err);
 void       cpu_observe_close(mlci_executor *p);
 void       cpu_observe_row(const cpu_job *j, const float *x);
 bool       cpu_observed(const mlci_executor *p, uint32_t weight, float *out, uint32_t n);
+
+/* low_rank.c: A x of a row; B's part added to the product of a segment's panel; room for
+ * adapters of a rank. */
+void       cpu_low_rank_in(const cpu_job *j, float *low, uint32_t t, const float *x);
+void       cpu_low_rank_out(const cpu_job *j, float *low, uint32_t segment, uint32_t panel,
+                            uint32_t n, float *tile, size_t ld);
+mlc_status cpu_low_rank_room(mlci_executor *p, uint32_t rank, mlc_error *err);
+void       cpu_low_rank_close(mlci_executor *p);
 
 /* use.c: kernels bound to their arguments, and what changes with a step. */
 mlc_status cpu_uses_open(mlci_executor *p, mlc_error *err);

@@ -204,6 +204,7 @@ void cpu_executor_close(mlci_executor *p)
     mlci_delete(ctx, p->values, p->weights->module->n_nodes, sizeof *p->values);
     mlci_delete(ctx, p->threads, p->n_threads, sizeof *p->threads);
     mlci_delete(ctx, p->layouts, p->weights->plan->n_calls, sizeof *p->layouts);
+    cpu_low_rank_close(p);
     cpu_observe_close(p);
     cpu_uses_close(p);
     mlci_delete(ctx, p, 1, sizeof *p);

@@ -50,8 +50,11 @@ void cpu_prepare(const cpu_job *j, const mlci_acts *a, uint32_t t, uint32_t form
         j->p->weights->kernels->rows->quantize(x, k, &q);
 }
 
-static void rm_prepare(const cpu_job *j, const mlci_acts *a, uint32_t t, uint32_t forms)
+static void rm_prepare(const cpu_job *j, const mlci_acts *a, float *low, uint32_t t,
+                       uint32_t forms)
 {
+    const float *x;
+
     const mlci_call *c = j->call;
     const cpu_use *before = cpu_use_of(j, 0);
     const size_t k = c->columns;
@@ -68,10 +71,14 @@ static void rm_prepare(const cpu_job *j, const mlci_acts *a, uint32_t t, uint32_
         args.end[1] = (int64_t)k;
         before->fn(&args);
     }
-    cpu_prepare(j, a, t, forms, before->fn != NULL ? row : cpu_value(j, c->x) + t * k);
+    x = before->fn != NULL ? row : cpu_value(j, c->x) + t * k;
+    cpu_prepare(j, a, t, forms, x);
+    if (j->step->adapters != NULL)
+        cpu_low_rank_in(j, low, t, x);
 }
 
-static const mlci_acts *rm_before(const cpu_job *j, uint32_t n)
+/* *low: where what adapters make of the rows is. */
+static const mlci_acts *rm_before(const cpu_job *j, uint32_t n, float **low)
 {
     uint32_t forms = rm_forms(j, n);
     const mlci_acts *a = &j->p->threads[j->thread].acts;
@@ -79,14 +86,16 @@ static const mlci_acts *rm_before(const cpu_job *j, uint32_t n)
     uint32_t most;
 
     if (mlci_call_way(MLCI_CALL_MATMUL, MLCI_TARGET_CPU, n, &most) == MLCI_WAY_ALONE) {
+        *low = j->p->threads[j->thread].low;
         for (uint32_t t = 0; t < n; t++)
-            rm_prepare(j, a, t, forms);
+            rm_prepare(j, a, *low, t, forms);
         return a;
     }
     a = &j->p->acts;
+    *low = j->p->low;
     mlci_team_share(j->team, j->thread, n, &begin, &end);
     for (size_t t = begin; t < end; t++)
-        rm_prepare(j, a, (uint32_t)t, forms);
+        rm_prepare(j, a, *low, (uint32_t)t, forms);
     mlci_team_barrier(j->team);
     return a;
 }
@@ -155,8 +164,8 @@ static void rm_after(const cpu_job *j, uint32_t epilogue, const rm_unit *u)
 
 /* ---- the product ---------------------------------------------------------------------- */
 
-static void rm_one(const cpu_job *j, const mlci_acts *a, uint32_t epilogue, uint32_t unit,
-                   uint32_t n)
+static void rm_one(const cpu_job *j, const mlci_acts *a, float *low, uint32_t epilogue,
+                   uint32_t unit, uint32_t n)
 {
     const mlci_epilogue *e = &j->call->epilogues[epilogue];
     const mlci_weights *w = j->p->weights;
@@ -168,14 +177,16 @@ static void rm_one(const cpu_job *j, const mlci_acts *a, uint32_t epilogue, uint
     u.rows = (uint32_t)mlci_min(panels * MLCI_PANEL_ROWS,
                                 j->call->segments[e->first].rows - u.row0);
     for (uint32_t i = 0; i < panels * e->n; i++) {
-        const mlci_segment *s = &j->call->segments[e->first + (e->n == 2 ? i : 0)];
-        const mlci_packed *m = &w->nodes[s->weight].packed;
+        const uint32_t s = e->first + (e->n == 2 ? i : 0);
+        const mlci_packed *m = &w->nodes[j->call->segments[s].weight].packed;
         uint32_t panel = e->n == 2 ? unit : unit * panels + i;
 
-        if (panel < m->n_panels)
-            w->kernels->matmul->panel[m->format](m, panel, a, n,
-                                                 u.tile + i * MLCI_PANEL_ROWS, u.ld,
-                                                 th->matmul);
+        if (panel >= m->n_panels)
+            continue;
+        w->kernels->matmul->panel[m->format](m, panel, a, n, u.tile + i * MLCI_PANEL_ROWS, u.ld,
+                                             th->matmul);
+        if (j->step->adapters != NULL)
+            cpu_low_rank_out(j, low, s, panel, n, u.tile + i * MLCI_PANEL_ROWS, u.ld);
     }
     rm_after(j, epilogue, &u);
 }
@@ -188,11 +199,12 @@ void cpu_run_matmul(const cpu_job *j)
     const mlci_weights *w = j->p->weights;
     uint32_t n = cpu_rows_of(j, c->segments[0].product);
     const mlci_acts *a;
+    float *low = NULL;
     size_t total = 0, begin, end, at = 0;
 
     if (n == 0)
         return;
-    a = rm_before(j, n);
+    a = rm_before(j, n, &low);
     for (uint32_t s = 0; s < c->n_segments; s++)
         total += mlci_packed_bytes(&w->nodes[c->segments[s].weight].packed);
     mlci_team_share(j->team, j->thread, total, &begin, &end);
@@ -207,6 +219,6 @@ void cpu_run_matmul(const cpu_job *j)
             bytes += w->nodes[c->segments[e->first + 1].weight].packed.panel_bytes;
         for (uint32_t u = 0; u < units; u++, at += bytes)
             if (at >= begin && at < end)
-                rm_one(j, a, i, u, n);
+                rm_one(j, a, low, i, u, n);
     }
 }

@@ -501,5 +501,5 @@ const mlci_backend mlci_backend_cpu = {
     .become = we_become,
     .executor_open = cpu_executor_open, .executor_close = cpu_executor_close,
     .executor_bytes = cpu_executor_bytes, .run = cpu_run, .logits = cpu_logits,
-    .observe = cpu_observe, .observed = cpu_observed,
+    .adapters = cpu_low_rank_room, .observe = cpu_observe, .observed = cpu_observed,
 };
