@@ -344,12 +344,12 @@ static void test_next(void)
 
 /* ---- ends --------------------------------------------------------------------------------- */
 
-static mlc_status stop_at_third(void *user, const mlc_event *e)
+static mlc_status stop_at_once(void *user, const mlc_event *e)
 {
     answer *a = user;
 
     collect(a, e);
-    return a->chunks == 3 ? MLC_EIO : MLC_OK;
+    return MLC_EIO;
 }
 
 typedef struct closer { mlc_engine *e; mlc_request *r; } closer;
@@ -388,7 +388,8 @@ static void test_ends(void)
     T_CASE("a callback that says no");
     r = submit(e, endless);
     memset(&a, 0, sizeof a);
-    T_CHECK(mlc_request_wait(r, stop_at_third, &a) == MLC_EIO && a.chunks == 3, "%d chunks",
+    /* A reader that is late gets many tokens at once: only the first chunk is sure. */
+    T_CHECK(mlc_request_wait(r, stop_at_once, &a) == MLC_EIO && a.chunks == 1, "%d chunks",
             a.chunks);
     mlc_request_close(r);
 
