@@ -55,7 +55,7 @@ static mlc_status ad_add(ad_work *w, const ad_matrix *m)
     return MLC_OK;
 }
 
-/* ---- PEFT ------------------------------------------------------------------------------------- */
+/* ---- PEFT ----------------------------------------------------------------------------- */
 
 static mlc_status ad_stored(void *user, const mlci_stored_tensor *s, mlc_error *err)
 {
@@ -90,7 +90,8 @@ static mlc_status ad_stored(void *user, const mlci_stored_tensor *s, mlc_error *
 static mlc_status ad_config(ad_work *w, const mlci_json *c)
 {
     static const char *const switches[] = { "use_dora", "fan_in_fan_out", "lora_bias" };
-    static const char *const empty[] = { "alpha_pattern", "modules_to_save", "trainable_token_indices" };
+    static const char *const empty[] = { "alpha_pattern", "modules_to_save",
+                                         "trainable_token_indices" };
     const mlci_json *type = mlci_json_get(c, "peft_type"), *v;
     double x;
 
@@ -137,7 +138,7 @@ static mlc_status ad_peft(ad_work *w, const char *path)
                                                      ad_stored, w, w->err);
 }
 
-/* ---- GGUF --------------------------------------------------------------------------------------- */
+/* ---- GGUF ----------------------------------------------------------------------------- */
 
 static mlc_status ad_gguf(ad_work *w, const char *path)
 {
@@ -163,7 +164,7 @@ static mlc_status ad_gguf(ad_work *w, const char *path)
     return st;
 }
 
-/* ---- the model's ------------------------------------------------------------------------------- */
+/* ---- the model's ---------------------------------------------------------------------- */
 
 /* Rows of a matrix as floats, in the adapter's arena. */
 static mlc_status ad_floats(ad_work *w, const mlci_tensor *t, float **out)
@@ -306,7 +307,7 @@ static mlc_status ad_pairs(ad_work *w)
     return st;
 }
 
-/* ---- the public calls ----------------------------------------------------------------------------- */
+/* ---- the public calls ----------------------------------------------------------------- */
 
 mlc_status mlc_adapter_open(mlc_model *model, const char *path, mlc_adapter **out, mlc_error *err)
 {
