@@ -57,6 +57,10 @@ typedef struct mlci_hf_name {
 
 /* post_norms: the norm behind the attention is not the one before the feed-forward part. */
 void mlci_hf_name_of(mlci_text name, bool post_norms, mlci_hf_name *out);
+/* The name that it has here: "blk.3.attn_q.weight" for to "attn_q", rest ".weight"; its length,
+ * as snprintf has it. */
+int mlci_hf_name_text(const mlci_hf_name *n, const char *to, const char *rest, char *buf,
+                      size_t cap);
 /* Is it one of a layer's experts, all in one? */
 bool mlci_hf_experts(mlci_text name, int64_t *layer, mlci_text *rest);
 

@@ -205,6 +205,16 @@ void mlci_hf_name_of(mlci_text name, bool post_norms, mlci_hf_name *out)
     out->norm = strstr(out->name, "norm") != NULL;
 }
 
+int mlci_hf_name_text(const mlci_hf_name *n, const char *to, const char *rest, char *buf,
+                      size_t cap)
+{
+    return n->part == MLCI_HF_EXPERT
+         ? snprintf(buf, cap, "blk.%lld.%s.%lld%s", (long long)n->layer, to, (long long)n->expert,
+                    rest)
+         : n->layer < 0 ? snprintf(buf, cap, "%s%s", to, rest)
+         : snprintf(buf, cap, "blk.%lld.%s%s", (long long)n->layer, to, rest);
+}
+
 /* ---- putting ---------------------------------------------------------------------------- */
 
 /* As "blk.3.attn_q.weight": rows [begin, begin + n) of it, in runs if run > 0. */
@@ -222,11 +232,7 @@ static mlc_status hn_put_part(mlci_files *f, const mlci_hf_name *name, const cha
         return mlci_fail(err, MLC_EFORMAT, 0, "tensor %.*s: %llu rows, not %llu",
                          (int)mlci_min(all->name.n, 100), all->name.p,
                          (unsigned long long)all->dims[0], (unsigned long long)(begin + n));
-    length = name->part == MLCI_HF_EXPERT
-           ? snprintf(text, sizeof text, "blk.%lld.%s.%lld%s", (long long)name->layer, to,
-                      (long long)name->expert, name->rest)
-           : name->layer < 0 ? snprintf(text, sizeof text, "%s%s", to, name->rest)
-           : snprintf(text, sizeof text, "blk.%lld.%s%s", (long long)name->layer, to, name->rest);
+    length = mlci_hf_name_text(name, to, name->rest, text, sizeof text);
     t.part = name->part == MLCI_HF_EXPERT;
     t.name.p = mlci_arena_copy(&f->directory.arena, text, (size_t)length);
     t.name.n = (size_t)length;

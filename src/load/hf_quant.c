@@ -23,11 +23,12 @@
 /* Endings of names, and how the parts are called here. */
 static const struct { const char *end, *as; } hq_ends[] = {
     { ".weight_scale_inv", ".scale" }, { ".weight_scale", ".scale" }, { ".qweight", ".codes" },
-    { ".qzeros", ".zeros" }, { ".scales", ".scale" }, { ".g_idx", ".order" },
+    { ".qzeros", ".zeros" }, { ".scales", ".scale" },
 };
-/* Scales of what comes to a product: here that is not rounded. */
+/* Scales of what comes to a product: here that is not rounded.  Without desc_act columns are
+ * in order. */
 static const char *const hq_ignored[] = { ".input_scale", ".activation_scale", ".k_scale",
-                                          ".v_scale" };
+                                          ".v_scale", ".g_idx" };
 
 static mlc_status hq_bad(const mlci_tensor *t, mlc_status st, const char *what, mlc_error *err)
 {
@@ -95,11 +96,7 @@ static mlc_status hq_put(mlci_files *f, const mlci_stored_tensor *s, uint32_t fi
     mlci_tensor t = { .rank = s->rank, .offset = s->offset, .n_bytes = s->n_bytes, .file = file,
                       .part = true };
     char text[160];
-    const int length = n->part == MLCI_HF_EXPERT
-        ? snprintf(text, sizeof text, "blk.%lld.%s.%lld%s", (long long)n->layer, n->name,
-                   (long long)n->expert, as)
-        : n->layer < 0 ? snprintf(text, sizeof text, "%s%s", n->name, as)
-        : snprintf(text, sizeof text, "blk.%lld.%s%s", (long long)n->layer, n->name, as);
+    const int length = mlci_hf_name_text(n, n->name, as, text, sizeof text);
 
     /* A format of as many bytes tells floats apart; integers are read as they are. */
     t.format = s->type == MLCI_ST_F16 ? MLCI_F16 : s->type == MLCI_ST_BF16 ? MLCI_BF16 : MLCI_F32;

@@ -270,10 +270,7 @@ static mlc_status ad_pair(ad_work *w, const ad_matrix *a, const ad_matrix *b)
     for (int i = 0; i < n && st == MLC_OK; i++) {
         char text[160];
 
-        if (name->layer < 0)
-            snprintf(text, sizeof text, "%s.weight", parts[i]);
-        else
-            snprintf(text, sizeof text, "blk.%lld.%s.weight", (long long)name->layer, parts[i]);
+        (void)mlci_hf_name_text(name, parts[i], ".weight", text, sizeof text);
         st = ad_put(w, a, b, fa, fb, text, rows, &rows);
     }
     return st != MLC_OK || rows == b->tensor.dims[0] ? st
