@@ -145,7 +145,8 @@ static mlc_status pl_print(void *user, const mlcx_kept *kept)
     return MLC_OK;
 }
 
-int cli_list(const cli_options *o)
+/* What is kept: printed, or o->model taken away. */
+static int pl_kept(const cli_options *o, bool remove)
 {
     char cache[PL_PATH];
     mlc_context *ctx;
@@ -155,22 +156,11 @@ int cli_list(const cli_options *o)
     if (cli_open(o, &ctx, NULL, 0, NULL) != 0)
         return 1;
     pl_cache(cache);
-    st = mlcx_kept_list(ctx, cache, pl_print, (void *)(uintptr_t)o, &err);
+    st = remove ? mlcx_kept_remove(ctx, cache, o->model, &err)
+                : mlcx_kept_list(ctx, cache, pl_print, (void *)(uintptr_t)o, &err);
     mlc_context_close(ctx);
     return st == MLC_OK ? 0 : cli_fail_status(&err);
 }
 
-int cli_remove(const cli_options *o)
-{
-    char cache[PL_PATH];
-    mlc_context *ctx;
-    mlc_error err = { 0 };
-    mlc_status st;
-
-    if (cli_open(o, &ctx, NULL, 0, NULL) != 0)
-        return 1;
-    pl_cache(cache);
-    st = mlcx_kept_remove(ctx, cache, o->model, &err);
-    mlc_context_close(ctx);
-    return st == MLC_OK ? 0 : cli_fail_status(&err);
-}
+int cli_list(const cli_options *o) { return pl_kept(o, false); }
+int cli_remove(const cli_options *o) { return pl_kept(o, true); }
