@@ -332,14 +332,15 @@ mlc_status mlc_adapter_open(mlc_model *model, const char *path, mlc_adapter **ou
     w.f.ctx = model->ctx;
     mlci_arena_init(&w.f.directory.arena, model->ctx, ad_limit);
     st = w.a->of == NULL || w.items == NULL ? mlci_nomem(w.err, "adapter")
-       : mlci_os_is_directory(path) ? ad_peft(&w, path) : ad_gguf(&w, path);
+       : mlci_os_is_directory(path) ? mlci_error_prefix(w.err, ad_peft(&w, path), path)
+       : ad_gguf(&w, path);
     if (st == MLC_OK)
-        st = ad_pairs(&w);
+        st = mlci_error_prefix(w.err, ad_pairs(&w), path);
     mlci_files_close(&w.f);
     mlci_delete(model->ctx, w.items, AD_PARTS, sizeof *w.items);
     if (st != MLC_OK) {
         mlc_adapter_close(w.a);
-        return mlci_error_prefix(w.err, st, path);
+        return st;
     }
     *out = w.a;
     return MLC_OK;
